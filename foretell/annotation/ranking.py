@@ -32,8 +32,7 @@ from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import RECENT, Metrics, metrics_of
 from foretell.arrays import Float32s, Float64s, Integers, Mask, Probabilities
 from foretell.data.near import copies
-from foretell.data.split import places_of_equal
-from foretell.data.text_keys import text_key
+from foretell.data.text_keys import equal_texts, text_key
 from foretell.errors import DataError, UsageError
 from foretell.metrics.bootstrap import share_of
 
@@ -63,7 +62,7 @@ class TextPool:
     """
 
     def __init__(self, texts: Sequence[str], seed: int = 0, answered: Sequence[str] = ()) -> None:
-        groups = places_of_equal(map(text_key, texts))
+        groups = equal_texts(texts)
         needed = set(map(text_key, answered))
         if unknown := len(needed - groups.keys()):
             same = "give the same texts (more may be added)"

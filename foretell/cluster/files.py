@@ -35,7 +35,7 @@ Listener = Callable[[Done, int, int], object]
 """Takes the line of a finished shard, how many are finished and of how many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ClusterReport:
     """What a run over files did.
 

@@ -48,7 +48,7 @@ _PART = re.compile(r"\.?part-\d{5}-[0-9a-f]{8}\.")
 _OTHER_OUT = "choose another --out, or delete the folder"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What to do with each shard: the same for all workers, and written into the output folder.
 
@@ -71,7 +71,7 @@ class Task:
     names: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Done:
     """A shard that is finished: the line of the manifest.
 
@@ -95,7 +95,7 @@ class Done:
     evaluated: tuple[list[str], Float32s] | Score | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Failed:
     """An attempt that failed: why, in one line, and whether another would fail likewise."""
 

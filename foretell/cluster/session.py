@@ -39,7 +39,7 @@ _ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _WRONG_TOKEN = "a wrong one, or none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cluster:
     """A cluster that this process is connected to.
 

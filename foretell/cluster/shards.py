@@ -55,7 +55,7 @@ Row = tuple[Record, str]
 """A record, and why it could not be read: "" where it was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard:
     """A part of a file.
 

@@ -32,7 +32,7 @@ _READ = 1 << 18
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<rest>.*)", re.I | re.S)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredFile:
     """A file that is there.
 

@@ -87,7 +87,7 @@ _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$", re.I)
 _SWITCHES = _words("true false yes no 0 1 y n t f")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Columns:
     """The names of the columns that are read.
 

@@ -16,7 +16,7 @@ from typing import IO
 _CHUNK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DownloadLimits:
     """What a download may cost.
 

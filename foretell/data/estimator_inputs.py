@@ -33,7 +33,7 @@ SEPARATOR = ";"
 """What separates labels in cells and answers, where `y` alone shows that texts may have several."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EstimatorData:
     """The arguments of `fit`.
 

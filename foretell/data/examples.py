@@ -28,7 +28,7 @@ from foretell.data.records import (
     text_of,
     value_at,
 )
-from foretell.data.several import records_of_files, several_files
+from foretell.data.several import several_files
 from foretell.data.source import Source
 from foretell.data.text_keys import text_key
 from foretell.errors import DataError
@@ -104,7 +104,7 @@ class Examples:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """A column beside texts and labels, to measure the texts of each of its values.
 
@@ -283,7 +283,7 @@ def _divided(source: object, how: Reading, column: str | None = None) -> _Divide
         records = iter_records(source, need_label=True, notes=notes, **how)
     else:
         name = f"{len(files):,} files"
-        records = records_of_files(files, iter_records, notes, **how)
+        records = _records_of_files(files, notes, how)
     separator = how.get("multi_label", "")
     parts = defaultdict[Part | None, _Gathered](lambda: _Gathered(name, separator, column))
     for number, record in enumerate(records, start=1):
@@ -291,7 +291,36 @@ def _divided(source: object, how: Reading, column: str | None = None) -> _Divide
     return _Divided(name, notes, parts, how.get("split") or "split")
 
 
-@dataclass(frozen=True, slots=True)
+def _records_of_files(
+    files: Sequence[str | Path], notes: list[str], how: Reading
+) -> Iterator[Record]:
+    """Yield the records of several files with the same columns, in order; a note counts them.
+
+    Raises:
+        DataError: the columns of a file are not those of the first one, and not both columns were
+            named.
+    """
+    first: set[str] = set()
+    count = 0
+    is_named = how.get("text") and how.get("label")
+    for file in files:
+        columns: set[str] = set()
+        for record in iter_records(file, need_label=True, notes=notes, **how):
+            columns.update(record.fields)
+            count += 1
+            yield record
+        first = first or columns
+        if columns and columns != first and not is_named:
+            raise DataError(
+                f"the columns of {files[0]}, {listed(sorted(first))}",
+                listed(sorted(columns)),
+                where=file,
+                fix="name the columns with text and label (--text, --label)",
+            )
+    note(notes, f"read {len(files):,} files with {count:,} records")
+
+
+@dataclass(frozen=True)
 class _Divided:
     """The examples of a source by their part, which a `column` names; of one without it there is
     one part.

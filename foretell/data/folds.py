@@ -10,8 +10,8 @@ import numpy as np
 
 from foretell.arrays import Array, Int32s, Mask
 from foretell.data.label_sets import parts_of_groups
-from foretell.data.split import MIN_TEXTS, places_of_equal
-from foretell.data.text_keys import text_key
+from foretell.data.split import MIN_TEXTS
+from foretell.data.text_keys import equal_texts, text_key
 
 MIN_OF_LABEL = 5
 """Different texts of each label below which out-of-fold predictions show nothing."""
@@ -63,7 +63,7 @@ def folds_of(
     if targets.ndim == 1:
         parts = make_folds(texts, targets, n_parts, seed).fold_of
     else:
-        groups = list(places_of_equal(map(text_key, texts)).values())
+        groups = list(equal_texts(texts).values())
         n_parts = min(n_parts, len(groups))
         parts = parts_of_groups(groups, targets, [1 / n_parts] * n_parts, seed)
     if not first:
@@ -77,9 +77,7 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
     # Of many texts the first ones show it.
     if len({text_key(text) for text in texts[: 2 * MANY_TEXTS]}) >= MANY_TEXTS:
         return ""
-    different = np.array(
-        [places[0] for places in places_of_equal(map(text_key, texts)).values()], int
-    )
+    different = np.array([places[0] for places in equal_texts(texts).values()], int)
     found = targets[different]
     of_label = np.bincount(found) if targets.ndim == 1 else (found == 1).sum(axis=0)
     rarest = of_label[of_label > 0].min(initial=len(different))
@@ -111,7 +109,7 @@ def make_folds(texts: Sequence[str], targets: Int32s, n_folds: int, seed: int) -
     only in case and white space stay together, so no fold is tested on a text that it was fitted
     to.
     """
-    groups = places_of_equal(map(text_key, texts))
+    groups = equal_texts(texts)
     by_label: dict[int, list[list[int]]] = defaultdict(list)
     for group in groups.values():
         by_label[Counter(targets[group].tolist()).most_common(1)[0][0]].append(group)

@@ -45,7 +45,7 @@ PlacedRow = tuple[str, dict[str, object]]
 """The place of a row, for errors, and the row."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Format:
     """A format of examples.
 

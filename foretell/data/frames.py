@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _SAMPLE_ROWS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
     """The columns of a table by name, and its rows, each a cell for each column."""
 
@@ -68,9 +68,7 @@ def _records(frame: Frame, options: ReadOptions, notes: list[str], short: str) -
     """Read the records of a table, which is called `short` in notes."""
     names = frame.columns
     if len(set(names)) != len(names):
-        raise DataError(
-            expected="columns with different names", found=", ".join(names), where=frame.name
-        )
+        raise DataError("columns with different names", found=", ".join(names), where=frame.name)
     rows = (dict(zip(names, cells, strict=True)) for cells in frame.rows)
     sample = first_rows(rows, _SAMPLE_ROWS, characters_of)
     columns = columns_of_rows(sample or [dict.fromkeys(names)], options, frame.name)
@@ -124,7 +122,7 @@ def _check_columns(table: Mapping[object, object]) -> None:
         expected = "a dictionary of columns of one length, each a list or an array"
         found = f"{table!r:.80}"
         fix = f"give one of its tables: data[{tables[0]!r}]" if tables else ""
-        raise DataError(expected=expected, found=found, fix=fix)
+        raise DataError(expected, found, fix=fix)
 
 
 def _is_dataset(source: object) -> bool:
@@ -163,8 +161,8 @@ def _parquet(source: Source) -> Frame:
 
     def damaged(reason: str) -> DataError:
         return DataError(
-            expected="a whole Parquet file",
-            found=f"one that is damaged or too large ({reason:.80})",
+            "a whole Parquet file",
+            f"one that is damaged or too large ({reason:.80})",
             where=source.name,
             fix="copy or write it again, or divide it",
         )
@@ -220,12 +218,12 @@ def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
         texts, labels = source
         if len(texts) != len(labels):
             expected = f"{len(texts)} labels, one for each text"
-            raise DataError(expected=expected, found=f"{len(labels)}")
+            raise DataError(expected, f"{len(labels)}")
         source = zip(values_of(texts), values_of(labels), strict=True)
     if not isinstance(source, Iterable):
         expected = "a path, a DataFrame, or records one can iterate over"
         fix = "set a fraction by valid_fraction" if isinstance(source, float) else ""
-        raise DataError(expected=expected, found=type(source).__name__, fix=fix)
+        raise DataError(expected, type(source).__name__, fix=fix)
     items = iter(values_of(source))
     # Labels are judged by several records; without them each is given as soon as it is there.
     first = list(itertools.islice(items, _SAMPLE_ROWS if options.need_label else 1))
@@ -251,7 +249,7 @@ def _record_of(item: object, options: ReadOptions, where: str) -> Record:
     if not options.need_label and (isinstance(item, str) or is_missing(item)):
         return _pair(item, None)
     expected = "a pair of text and label" if options.need_label else "a text"
-    raise DataError(expected=expected, found=f"{item!r:.40}", where=where)
+    raise DataError(expected, f"{item!r:.40}", where=where)
 
 
 def _is_column(value: object) -> bool:

@@ -22,7 +22,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from foretell.arrays import Integers, Mask
-from foretell.data.split import places_of_equal
+from foretell.data.text_keys import places_of_equal
 
 MIN_SHARED = 0.5
 """Jaccard similarity from which on two texts are near-duplicates."""

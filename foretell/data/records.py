@@ -78,7 +78,7 @@ class Reading(TypedDict, total=False):
     weight: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReadOptions:
     """What to read from a source.
 

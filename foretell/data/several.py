@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Unpack
 
-from foretell.data.decode import note
-from foretell.data.records import Reading, Record
 from foretell.errors import DataError
 from foretell.hub.client import is_address
-from foretell.readable import listed
-
-Read = Callable[..., Iterator[Record]]
-"""`iter_records`."""
 
 
 def several_files(source: object) -> list[str | Path] | None:
@@ -60,32 +52,3 @@ def _matching(name: str) -> list[str | Path] | None:
     if not found:
         raise DataError("files that match the pattern", "none", where=f"{name:.200}")
     return [*found]
-
-
-def records_of_files(
-    files: list[str | Path], read: Read, notes: list[str], **how: Unpack[Reading]
-) -> Iterator[Record]:
-    """Yield the records of several files with the same columns, in order; a note counts them.
-
-    Raises:
-        DataError: the columns of a file are not those of the first one, and not both columns were
-            named.
-    """
-    first: set[str] = set()
-    count = 0
-    is_named = how.get("text") and how.get("label")
-    for file in files:
-        columns: set[str] = set()
-        for record in read(file, need_label=True, notes=notes, **how):
-            columns.update(record.fields)
-            count += 1
-            yield record
-        first = first or columns
-        if columns and columns != first and not is_named:
-            raise DataError(
-                f"the columns of {files[0]}, {listed(sorted(first))}",
-                listed(sorted(columns)),
-                where=file,
-                fix="name the columns with text and label (--text, --label)",
-            )
-    note(notes, f"read {len(files):,} files with {count:,} records")

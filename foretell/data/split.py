@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from foretell.data.examples import Examples
-from foretell.data.text_keys import text_key
+from foretell.data.text_keys import places_of_equal, text_key
 from foretell.errors import DataError
 from foretell.readable import listed
 
@@ -14,7 +14,7 @@ MIN_TEXTS = 30
 """Different texts below which a part of them shows nothing about the others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Split:
     """The data of one training, no text in more than one part of it.
 
@@ -87,14 +87,6 @@ def make_split(
             f"removed {_texts(removed, 'unlabelled')} also in the training or validation set"
         )
     return replace(split, unlabelled=kept, hints=hints, notes=tuple(notes))
-
-
-def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
-    """Return the places of equal keys by the key, in order of the first."""
-    groups: dict[bytes, list[int]] = {}
-    for place, key in enumerate(keys):
-        groups.setdefault(key, []).append(place)
-    return groups
 
 
 def _given(examples: Examples, valid: Examples, known: Sequence[str]) -> tuple[Split, set[bytes]]:

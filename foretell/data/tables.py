@@ -47,7 +47,7 @@ Row = tuple[int, list[str]]
 """The number of a row, from 1, and its cells."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dialect:
     """How the fields of a file are delimited and quoted.
 
@@ -213,7 +213,7 @@ def _problem(error: csv.Error) -> str:
     return "text after a closing quote" if "expected after" in problem else problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """How rows become records.
 
@@ -233,11 +233,11 @@ class Table:
         """Return the record of a row."""
         if len(cells) != len(self.names):
             expected = f"{number_of(len(self.names), 'column')} as in the first row"
-            raise DataError(expected=expected, found=str(len(cells)), where=where, fix=self.fix)
+            raise DataError(expected, str(len(cells)), where=where, fix=self.fix)
         return self.columns.record(dict(zip(self.names, cells, strict=True)), where)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Csv:
     """How a CSV file is read: its dialect, the line of its first row, from 1, and its columns."""
 
@@ -254,8 +254,8 @@ class Csv:
 
 def _broken(row: CsvRow, where: str) -> DataError:
     return DataError(
-        expected="fields quoted as in CSV",
-        found=row.problem,
+        "fields quoted as in CSV",
+        row.problem,
         where=f"{where}, record beginning on line {row.line}",
         fix='double each quote inside a field ("")',
     )
@@ -288,8 +288,8 @@ def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, It
         source.add_note(each)
     if cells and len(cells[0]) == 1 and max(map(len, cells)) > 1 and not is_known(cells[0][0]):
         raise DataError(
-            expected="the names of the columns in the first row",
-            found=f"only '{cells[0][0]:.60}'",
+            "the names of the columns in the first row",
+            f"only '{cells[0][0]:.60}'",
             where=source.name,
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
         )
@@ -319,10 +319,10 @@ def table_of(sample: Sequence[list[str]], source: Source, fix: str = "") -> Tabl
     width.
     """
     if not sample:
-        raise DataError(expected="records", found="none", where=source.name)
+        raise DataError("records", "none", where=source.name)
     if len(sample[0]) > _MAX_COLUMNS:
         expected = f"at most {_MAX_COLUMNS:,} columns"
-        raise DataError(expected=expected, found=f"{len(sample[0]):,}", where=source.name)
+        raise DataError(expected, f"{len(sample[0]):,}", where=source.name)
     names, skipped = _header(sample, source.options)
     names = [name if name not in names[:i] else f"{name} ({i + 1})" for i, name in enumerate(names)]
     columns = choose_columns(names, sample[skipped:], source.options, source.name)
@@ -407,8 +407,8 @@ def _asked(names: list[str], source: Source) -> list[str]:
     found = [name for name in names if name.casefold() == wanted.casefold()]
     if not found:
         raise DataError(
-            expected=f"a sheet named '{wanted}'",
-            found=", ".join(names) or "none",
+            f"a sheet named '{wanted}'",
+            ", ".join(names) or "none",
             where=source.name,
         )
     return found[:1]
@@ -462,4 +462,4 @@ def _unreadable(source: Source, reason: str) -> DataError:
         fix = "rename it to .csv or .tsv if it is a table"
     else:
         found = f"{kind[0]} that cannot be read as one ({reason:.60})"
-    return DataError(expected=expected, found=found, where=source.name, fix=fix)
+    return DataError(expected, found, where=source.name, fix=fix)

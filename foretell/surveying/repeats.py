@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from foretell.data.examples import Examples
 from foretell.data.near import near_duplicates, nearly_in
-from foretell.data.split import places_of_equal
-from foretell.data.text_keys import plain_text
+from foretell.data.text_keys import equal_texts, places_of_equal
 from foretell.surveying.counts import label_counts
 
 _EXAMPLES = 20
@@ -43,7 +42,7 @@ class Repeats:
 
 
 def find_repeats(texts: Sequence[str]) -> Repeats:
-    groups = list(places_of_equal(map(plain_text, texts)).values())
+    groups = list(equal_texts(texts).values())
     near = near_duplicates([texts[group[0]] for group in groups])
     return Repeats(
         tuple(tuple(group) for group in groups if len(group) > 1),
@@ -97,10 +96,10 @@ class Overlap:
 
 def overlap(train: Examples, other: Examples, part: str) -> Overlap:
     """Count the texts of another part of a split that the training data has too."""
-    places_of = places_of_equal(map(plain_text, train.texts))
+    places_of = places_of_equal(train.keys)
     equal = []
-    for place, text in enumerate(other.texts):
-        if places := places_of.get(plain_text(text)):
+    for place, key in enumerate(other.keys):
+        if places := places_of.get(key):
             equal.append((places[0], place))
     seen = {place for _, place in equal}
     near = nearly_in(train.texts, other.texts)
