@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
 
-from foretell.arrays import Array
+from foretell.arrays import Array, Probabilities
 from foretell.artifacts.directory import Home
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.checks import check_any, check_learnable
@@ -419,6 +419,7 @@ class Classifier(Trained[LabelsRuntime]):
         if folds is None:
             self._opened()
         costs = None if cost is None else costs_of(cost)
+        how: dict[str, object] = {}
         known = []
         columns = tuple[str, ...]()
         separator = self.multi_label or ""
@@ -452,29 +453,14 @@ class Classifier(Trained[LabelsRuntime]):
                 from foretell.cross_validation import cross_validate
 
                 settings, *_ = self._settings_for(None, silent)
-                return cross_validate(
-                    self._untrained,
-                    examples,
-                    settings,
-                    folds,
-                    by=column,
-                    costs=costs,
-                    positive=side,
-                    max_mistakes=mistakes,
-                    listener=show,
-                )
-            if seen := seen_by(self._runtime.model.path, examples.texts)[1]:
-                reason = (
-                    f"{seen}: the metrics are too good; measure on texts that the model "
-                    f"has not seen"
-                )
-                warnings.warn(reason, SeenTextsWarning, stacklevel=2)
-            parts = watched(examples.texts, "evaluating", show)
-            rows = np.concatenate([*map(self._runtime.predict_proba, parts)])
+                known = examples.label_names
+                rows, how = cross_validate(self._untrained, examples, settings, folds, show)
+            else:
+                rows = self._answers_for_metrics(examples.texts, show)
         if separator:
             return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
-        return evaluation_report(
+        report = evaluation_report(
             examples.labels,
             rows,
             known,
@@ -484,6 +470,17 @@ class Classifier(Trained[LabelsRuntime]):
             texts=examples.texts,
             max_mistakes=mistakes,
         )
+        return {**how, **report}
+
+    def _answers_for_metrics(self, texts: Sequence[str], show: Listener) -> Probabilities:
+        """Return the probability of each label, [text, label]; a warning where the model has seen
+        the texts.
+        """
+        if seen := seen_by(self._runtime.model.path, texts)[1]:
+            advice = "the metrics are too good; measure on texts that the model has not seen"
+            warnings.warn(f"{seen}: {advice}", SeenTextsWarning, stacklevel=3)
+        parts = watched(texts, "evaluating", show)
+        return np.concatenate([*map(self._runtime.predict_proba, parts)])
 
     def score(self, X: object, y: object, sample_weight: object = None) -> float:  # noqa: N803
         """Return the accuracy on the texts with a label; where texts may have several, the subset

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
-from foretell.data.examples import Column, Examples
+from foretell.data.examples import Examples
 from foretell.data.folds import make_folds, note_on_unknown, too_few
 from foretell.errors import SettingsError, TooFewTextsWarning
-from foretell.metrics.costs import Costs
-from foretell.runtime.labels.evaluation import MAX_MISTAKES, evaluation_report
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.tokens import targets_of
 
@@ -30,14 +29,9 @@ def cross_validate(
     examples: Examples,
     settings: LabelsSettings,
     n_folds: int,
-    *,
-    by: Column | None,
-    costs: Costs | None,
-    positive: str | None,
-    max_mistakes: int = MAX_MISTAKES,
     listener: Listener,
-) -> dict[str, Any]:
-    """Train a classifier without each fold of the texts, and measure its answers to the fold.
+) -> tuple[Probabilities, dict[str, object]]:
+    """Train a classifier without each fold of the texts, and let it answer the fold.
 
     Every label is spread evenly over the folds, and texts that differ only in case and white space
     stay together. A text whose label no other text has is answered wrongly, as a new label is.
@@ -47,14 +41,11 @@ def cross_validate(
         examples: texts with labels.
         settings: of each of them; a limit in minutes is that of each training.
         n_folds: number of folds, 2 or more.
-        by: a value for each text.
-        costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
-        positive: the positive label of `costs`; None: the second label.
-        max_mistakes: how many wrong answers to return.
         listener: is called with the progress, and with what a user should know.
 
     Returns:
-        The report of `evaluation_report`, with `folds` and `measured_on` besides.
+        The probability of each label, float32 [text, label] as in `label_names` of the examples;
+        and `folds` and `measured_on`, which say how it was measured.
 
     Raises:
         SettingsError: fewer than two folds.
@@ -84,15 +75,5 @@ def cross_validate(
     for sentence in (note_on_unknown(folds, targets), too_few(examples.texts, targets)):
         if sentence:
             listener(Note(sentence))
-    report = evaluation_report(
-        examples.labels,
-        answers,
-        names,
-        by=by,
-        costs=costs,
-        positive=positive,
-        texts=examples.texts,
-        max_mistakes=max_mistakes,
-    )
     measured_on = f"answers of {folds.count} models, each to the texts that it was trained without"
-    return {"folds": folds.count, "measured_on": measured_on, **report}
+    return answers, {"folds": folds.count, "measured_on": measured_on}

@@ -10,7 +10,6 @@ from foretell.config import LabelsSettings
 from foretell.data.corpus import Corpus, corpus_of
 from foretell.data.examples import Examples, read_examples
 from foretell.hub.models import local_path
-from foretell.machine import require_training
 from foretell.training.report import Report, report_of
 
 if TYPE_CHECKING:
@@ -128,12 +127,9 @@ class Trained(Generic[Runtime]):
             ArtifactError: the weights are gone, or no longer those of this model.
         """
         model = self._opened().model
-        require_training()
-        from foretell.training.interrupt import Interrupt
-        from foretell.training.quiet import load_tensorflow
+        from foretell.training.quiet import require_tensorflow
 
-        with Interrupt() as interrupt:
-            load_tensorflow(interrupt)
+        require_tensorflow()
         from foretell.networks.keras_model import keras_model
 
         return keras_model(model)
@@ -166,4 +162,4 @@ def directory_of(model: str | Path | Trained[LabelsRuntime] | Trained[WordsRunti
     if isinstance(model, Trained):
         model._opened()
         return model._home.path
-    return Path(local_path(model))
+    return local_path(model)

@@ -16,7 +16,7 @@ from pathlib import Path
 from foretell.cli.options import AS_TEXT, OutputOptions
 from foretell.cli.output import listed, write_report
 from foretell.installation import PACKAGE, command, install_command
-from foretell.machine import require, require_training, usable_processors
+from foretell.machine import require, usable_processors
 
 _EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
 
@@ -79,12 +79,9 @@ def machine(*, train: bool) -> dict[str, object]:
 
 
 def _devices() -> list[str]:
-    from foretell.training.interrupt import Interrupt
-    from foretell.training.quiet import load_tensorflow
+    from foretell.training.quiet import require_tensorflow
 
-    require_training()
-    with Interrupt() as interrupt:
-        load_tensorflow(interrupt)
+    require_tensorflow()
     import tensorflow as tf
 
     return [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]

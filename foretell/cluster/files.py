@@ -211,7 +211,7 @@ def _run(
         value = where.get(name)
         if value is not None and not (isinstance(value, int | float) and value > 0):
             raise SettingsError("more than 0", repr(value), where=name.replace("_", "-"))
-    path = Path(local_path(model))
+    path = local_path(model)
     opened = read_model(path)
     if job not in (None, opened.job):
         fix = "use foretell score with it" if task.command == "classify" else ""

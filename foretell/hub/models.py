@@ -41,7 +41,7 @@ _TEXTS = frozenset({"measured_on", "name", "sha256", "licence"})
 _MAX_TEXT = 500
 
 
-def local_path(model: str | Path) -> str | Path:
+def local_path(model: str | Path) -> Path:
     """Return the directory of a model: the one in the cache for an address on the Hub.
 
     What is not in the cache is downloaded: only files with the names of a model directory. The
@@ -136,7 +136,7 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
         source = Path(temporary) / "model"
         folder = Path(temporary) / "files"
         if isinstance(model, str | Path):
-            source = Path(local_path(model))
+            source = local_path(model)
         elif hasattr(model, "save"):
             model.save(source)
         else:

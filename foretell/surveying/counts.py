@@ -10,12 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from foretell.data.checks import data_notes
-from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.records import Record, label_of, text_of
-from foretell.data.split import Split
-from foretell.readable import listed, pairs
+from foretell.readable import listed
 
 _MAX_CHARACTERS = 2_000_000
 MAX_TEXTS = 10_000
@@ -32,26 +29,6 @@ Rows = list[tuple[str, str]]
 """Names and values, in display order."""
 
 Splitter = Callable[[str], list[str]]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Counts of a corpus or of examples before a training, in the tokens of the caller's function.
-
-    Attributes:
-        name: of the corpus or the examples.
-        tokens: number of tokens.
-        rows: all counts.
-        notes: notes and warnings, one sentence each.
-    """
-
-    name: str
-    tokens: int
-    rows: Rows
-    notes: list[str]
-
-    def __str__(self) -> str:
-        return f"{self.name}\n{pairs(self.rows)}"
 
 
 @dataclass(frozen=True)
@@ -127,33 +104,6 @@ def lengths_of(texts: Sequence[str], split: Splitter) -> TokenLengths:
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
     found = count_tokens(counted, split)
     return replace(found, total=round(found.total / len(counted) * len(texts)))
-
-
-def survey_examples(examples: Examples, split: Split | None = None, *, tokens: Splitter) -> Survey:
-    """Survey examples, and their split if it is given; `tokens` returns the tokens of a text."""
-    lengths = lengths_of(examples.texts, tokens)
-    labels = label_counts(examples)
-    duplicates = len(examples) - len(set(examples.keys))
-    notes = [*examples.notes, *data_notes(examples)]
-    rows = [("texts", f"{len(examples):,}")]
-    if split is not None:
-        notes += split.notes
-        if split.valid is not None:
-            rows.append(("validation", f"{len(split.valid):,}"))
-    rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
-    rows += [("duplicates", number_or_none(duplicates)), *dropped_rows(examples)]
-    return Survey(examples.name, lengths.total, rows, notes)
-
-
-def survey_corpus(
-    corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None
-) -> Survey:
-    """Survey a corpus, or some of its `lines`, in one pass and constant memory, without
-    duplicates.
-    """
-    lengths = count_tokens(corpus if lines is None else lines, tokens)
-    rows = [("lines", f"{lengths.texts:,}"), *lengths.rows("line", lengths.texts)]
-    return Survey(corpus.name, lengths.total, rows, list(corpus.notes))
 
 
 def number_or_none(count: int) -> str:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.data.checks import data_notes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.split import Split
-from foretell.surveying.counts import survey_corpus, survey_examples
+from foretell.readable import pairs
+from foretell.surveying.counts import (
+    Rows,
+    Splitter,
+    count_tokens,
+    counted,
+    dropped_rows,
+    label_counts,
+    lengths_of,
+    number_or_none,
+)
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import Budget, InTime
 from foretell.training.events import Listener, Note, silent
@@ -39,13 +50,30 @@ def show_examples(
     if split.valid:
         shown += split.valid.notes
     if len(examples):
-        tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-        survey = survey_examples(examples, split, tokens=tokens)
-        shown = [str(survey), *shown, *survey.notes, *_nearly_seen(split)]
+        rows = example_rows(examples, split, _tokens_of(settings))
+        notes_on_examples = [*examples.notes, *data_notes(examples), *split.notes]
+        shown = [f"{examples.name}\n{pairs(rows)}", *shown, *notes_on_examples]
+        shown += _nearly_seen(split)
     else:
         shown += split.notes
     for note in shown:
         listener(Note(note))
+
+
+def example_rows(examples: Examples, split: Split, tokens: Splitter) -> Rows:
+    """Return the counts of examples and their split; `tokens` returns the tokens of a text."""
+    lengths = lengths_of(examples.texts, tokens)
+    labels = label_counts(examples)
+    duplicates = len(examples) - len(set(examples.keys))
+    rows = [("texts", f"{len(examples):,}")]
+    if split.valid is not None:
+        rows.append(("validation", f"{len(split.valid):,}"))
+    rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
+    return [*rows, ("duplicates", number_or_none(duplicates)), *dropped_rows(examples)]
+
+
+def _tokens_of(settings: WordsSettings | LabelsSettings) -> Splitter:
+    return Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
 
 
 def _nearly_seen(split: Split) -> list[str]:
@@ -68,10 +96,10 @@ def show_text(corpus: Corpus, settings: WordsSettings, started: float, listener:
     """
     budget = Budget(settings.minutes, started)
     lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
-    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    survey = survey_corpus(corpus, tokens=tokens, lines=lines)
-    listener(Note(str(survey)))
+    lengths = count_tokens(lines, _tokens_of(settings))
+    rows = [("lines", f"{lengths.texts:,}"), *lengths.rows("line", lengths.texts)]
+    listener(Note(f"{corpus.name}\n{pairs(rows)}"))
     if lines.is_cut:
         cut = f"the time limit is short: only the first {lines.count:,} lines are counted here"
         listener(Note(cut))
-    return survey.tokens
+    return lengths.total

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+from foretell.machine import require_training
 from foretell.training.interrupt import Interrupt
 
 
@@ -39,6 +40,18 @@ def load_tensorflow(interrupt: Interrupt) -> None:
     # Retracing is no mistake here: batches of several lengths are traced once each.
     logger = logging.getLogger("tensorflow")
     logger.setLevel(max(logger.level, logging.ERROR))
+
+
+def require_tensorflow() -> None:
+    """Import TensorFlow and Keras where nothing is trained.
+
+    Raises:
+        MissingExtraError: one of the packages is not installed.
+        KeyboardInterrupt: a signal arrived meanwhile.
+    """
+    require_training()
+    with Interrupt() as interrupt:
+        load_tensorflow(interrupt)
 
 
 _KNOWN: list[frozenset[str]] = []

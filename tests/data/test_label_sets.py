@@ -19,7 +19,7 @@ from foretell.data.label_sets import names_in, parts_of_groups
 from foretell.data.records import Record
 from foretell.data.split import make_split
 from foretell.errors import DataError
-from foretell.surveying.counts import survey_examples
+from foretell.surveying.shown import example_rows
 
 
 def test_cells() -> None:
@@ -100,7 +100,7 @@ def test_a_split_and_a_survey_of_them() -> None:
     split = make_split(examples, valid=examples.select(range(10)))
     assert split.train.sets is not None
     assert split.train.sets.values.sum(axis=0).tolist() == [40, 20]
-    assert ("2 labels", "a 50, b 25") in survey_examples(examples, split, tokens=str.split).rows
+    assert ("2 labels", "a 50, b 25") in example_rows(examples, split, str.split)
 
 
 MATRIX = np.array([[0, 1], [1, 1], [0, 0]])
