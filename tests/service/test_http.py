@@ -191,7 +191,7 @@ def test_what_does_not_come_closes_the_connection(
     served: Running, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     """Nothing, a part of a head, and a part of a body whose answer has been sent."""
-    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.1)
+    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.4)
     with served.connect() as connection:
         connection.sendall(begun)
         assert everything(connection).count(b"HTTP/1.1") == begun.count(b"Length")
@@ -200,19 +200,19 @@ def test_what_does_not_come_closes_the_connection(
 def test_quick_requests_on_one_connection_are_not_cut(
     served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.8)
     with served.connect() as connection:
         for _ in range(4):
             connection.sendall(GET)
             said = b""
             while not said.endswith(b'{"status":"live"}'):
                 said += connection.recv(4096)
-            time.sleep(0.1)
+            time.sleep(0.25)
         # Nor does a head that comes slowly cut the answer before it.
         with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
             connection.sendall(POST)
             assert come.acquire(timeout=5)
-            time.sleep(0.3)
+            time.sleep(0.9)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
@@ -284,8 +284,8 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(hasty: Runnin
         ]
         # Nothing is added to what is not read, however long it goes on.
         assert ours.transport.get_write_buffer_size() <= held < 1 << 18
-        until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
-        assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + 3
+        until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 10)
+        assert time.monotonic() - began > SECONDS - 0.1
         assert sorted(waits)[5] < SECONDS / 4
         assert b"[DONE]" not in everything(connection)
     until(lambda: hasty.service.waiting == 0)
@@ -306,7 +306,7 @@ def test_a_large_answer_is_for_who_reads_it(hasty: Running, reads: bool) -> None
             answer = everything(connection).partition(b"\r\n\r\n")[2]
             assert len(json.loads(answer)["answers"]) == 20
         else:
-            until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
+            until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 10)
     assert hasty.post("/v1/score", {"texts": "the mind"}).status_code == 200
 
 
