@@ -136,17 +136,12 @@ def word_member(features: Features, source: Source, passes: int) -> Member:
     )
 
 
-def taught_member(name: str, features: Features, source: Source, prefix: str) -> Member:
-    """Return a student: it learns from labelled texts and from those of another source."""
+def student(
+    name: str, features: Features, source: Source, labelled_by: str, strength: float
+) -> Member:
+    """Return a member that learns from labelled texts, and from those that another has labelled."""
     member = sparse_member(name, features, (features.corpus.labelled, source))
-    strengths = (TAUGHT_STRENGTHS[name],)
-    return replace(member, name=f"{prefix}_{name}", strengths=strengths, first=0)
-
-
-def pseudo_member(features: Features, source: Source) -> Member:
-    """Return the n-gram model that learns from texts which a first one has labelled."""
-    member = sparse_member("ngrams", features, (features.corpus.labelled, source))
-    return replace(member, name="pseudo_ngrams", strengths=(NGRAM_STRENGTHS[2],), first=0)
+    return replace(member, name=f"{labelled_by}_{name}", strengths=(strength,), first=0)
 
 
 def dense_member(

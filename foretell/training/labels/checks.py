@@ -11,7 +11,9 @@ from itertools import chain
 from pathlib import Path
 
 from foretell.config import LabelsSettings
+from foretell.data.decode import sha256_of
 from foretell.data.split import Split
+from foretell.data.word_vectors import vector_files
 from foretell.errors import SettingsError
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.soft import Answering
@@ -40,6 +42,17 @@ class Outside:
     def encoder(self) -> Encoder | None:
         """The teacher that encodes sentences; None: there is none."""
         return None if isinstance(self.teacher, Answering) else self.teacher
+
+    def digests(self) -> Iterator[str]:
+        """Yield what decides the training beside its examples."""
+        if files := vector_files(self.vectors):
+            yield sha256_of(*files)
+        if self.teacher is not None:
+            yield self.teacher.sha256
+        if self.keep_teacher:
+            yield "keep_teacher"
+        if self.continued is not None:
+            yield self.continued.digest
 
 
 def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> None:
@@ -124,14 +137,14 @@ def _on_teacher(
     ]
 
 
-def request_of(split: Split, settings: LabelsSettings, *more: str) -> Request:
+def request_of(split: Split, settings: LabelsSettings, outside: Outside) -> Request:
     """Return what a run is resumed only with: the settings, and a digest of texts, labels and other
     files.
 
     Each text has its length before it so that none can run into the next.
     """
     digest = hashlib.sha256()
-    for text in chain(_strings(split), filter(None, more)):
+    for text in chain(_strings(split), outside.digests()):
         encoded = text.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)

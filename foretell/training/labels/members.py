@@ -166,20 +166,28 @@ class Evidence:
     outputs: Outputs
 
     @property
+    def fold_of(self) -> Integers:
+        """The fold that holds each text out, [held-out text]."""
+        own: Integers = self.folds.fold_of[self.texts]
+        return own
+
+    @property
     def part_of(self) -> Integers:
         """The part of each text, [held-out text]; decisions are measured on other parts.
 
         The parts are the folds. A single fold, a validation part, is cut into parts.
         """
-        if self.folds.count > 1:
-            own: Integers = self.folds.fold_of[self.texts]
-            return own
-        return parts_of(len(self.texts))
+        own = self.fold_of
+        return own if len(np.unique(own)) > 1 else parts_of(len(own))
+
+    def of(self, rows: Mask) -> Evidence:
+        """Return the held-out texts where `rows` [held-out text] is true."""
+        return replace(self, texts=self.texts[rows], targets=self.targets[rows])
 
     def logits(self, scores: Callable[[int, Integers], Float32s]) -> Logits:
         """Return logits [held-out text, label]; `scores` gives those of a fold's texts."""
         found = np.zeros((len(self.texts), self.outputs.n_labels))
-        of_fold = self.folds.fold_of[self.texts]
+        of_fold = self.fold_of
 
         def work(fold: int) -> None:
             inside = of_fold == fold

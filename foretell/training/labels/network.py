@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.arrays import Array, Mask, Probabilities
+from foretell.arrays import Array, Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
@@ -31,7 +31,7 @@ from foretell.training.labels.compiled import (
 from foretell.training.labels.members import Evidence
 from foretell.training.labels.network_fit import EMBEDDINGS, TrainableNetwork, make_schedule
 from foretell.training.labels.plan import Plan
-from foretell.training.labels.rows import Rows, hard_rows
+from foretell.training.labels.rows import Source, hard_rows
 from foretell.training.labels.stages import Training
 from foretell.training.loop import StepMeans, StepsAhead, TrainingLoop, UnsavedLoop
 
@@ -63,9 +63,6 @@ GIVE_UP_AFTER = 2
 there.
 """
 
-RowsOf = Callable[[Mask], Rows]
-"""Gives the rows that the network learns where the labels of some texts may be seen."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
@@ -86,7 +83,7 @@ class TrainedNetwork:
 
 
 def fit_network(
-    rows_of: RowsOf,
+    rows_of: Source,
     evidence: Evidence,
     plan: Plan,
     training: Training,
@@ -117,7 +114,7 @@ def fit_network(
     trainable, loop = _train(network, learned, watched, training, keeps_best=keeps_best)
     if plan.network_folds == 1 and trainable.unseen is not None:
         unseen = np.full((len(evidence.texts), len(training.corpus.labels)), np.nan, np.float32)
-        unseen[evidence.folds.fold_of[evidence.texts] == 0] = trainable.unseen
+        unseen[evidence.fold_of == 0] = trainable.unseen
     valid = training.corpus.valid
     answers = None
     if valid is not None:
@@ -248,7 +245,7 @@ def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSet
 
 def fold_probabilities(
     network: CompactNetwork,
-    rows_of: RowsOf,
+    rows_of: Source,
     evidence: Evidence,
     plan: Plan,
     training: Training,
@@ -276,7 +273,7 @@ def fold_probabilities(
             learned = read_rows(rows_of(fold_of != fold), training)
             # Others follow: those of the other folds, and the network of all texts.
             steps = _train_fold(network, learned, training, steps, count - fold)
-            held = fold_of[evidence.texts] == fold
+            held = evidence.fold_of == fold
             texts = read_texts(corpus.tokenized, training, evidence.texts[held])
             found[held] = network.predict(texts)
             if fold + 1 == GIVE_UP_AFTER < count and not pays(found, GIVE_UP_AFTER):

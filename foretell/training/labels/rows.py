@@ -165,14 +165,12 @@ def hard_rows(targets: Array, weights: Float64s, n_labels: int) -> Rows:
     )
 
 
-def soft_rows(
-    probabilities: Float32s, texts: Integers | None = None, *, smallest: float = 0.0
-) -> Rows:
-    """Return the rows of soft labels [text, label], each text with the weight 1.
+def soft_rows(probabilities: Float32s, *, smallest: float = 0.0) -> Rows:
+    """Return the rows of soft labels [text, label], of texts from place 0 on, each with the
+    weight 1.
 
     Args:
         probabilities: [text, label].
-        texts: the places of the texts, ascending; None: from 0 on.
         smallest: leave out labels with a lower probability, except the most probable one.
     """
     kept = probabilities >= max(smallest, float(np.finfo(np.float32).tiny))
@@ -181,7 +179,7 @@ def soft_rows(
     shares = shares / shares.sum(axis=1, keepdims=True)
     text, label = np.nonzero(kept)
     return Rows(
-        text=(text if texts is None else texts[text]).astype(np.int32),
+        text=text.astype(np.int32),
         label=label.astype(np.int32),
         target=shares[text, label].astype(np.float32),
         weight=np.ones(len(text)),

@@ -23,20 +23,19 @@ from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
-from foretell.data.decode import sha256_of
 from foretell.data.folds import Folds, folds_of, note_on_unknown, too_few
 from foretell.data.label_types import ordered
 from foretell.data.split import Split
-from foretell.data.word_vectors import vector_files
 from foretell.presets import changed
 from foretell.runtime.labels.seen import write_seen
 from foretell.training.labels.ancestor import ancestor_member
 from foretell.training.labels.answers import Answers, answers_of, taught_metrics
 from foretell.training.labels.candidates import (
+    NGRAM_STRENGTHS,
+    TAUGHT_STRENGTHS,
     Features,
     own_members,
-    pseudo_member,
-    taught_member,
+    student,
 )
 from foretell.training.labels.checks import Outside, check_together, request_of
 from foretell.training.labels.continued import Continued, continued_metrics
@@ -79,7 +78,7 @@ from foretell.training.labels.unseen import (
     unseen_predictions,
 )
 from foretell.training.options import TrainOptions
-from foretell.training.run import Request, Run
+from foretell.training.run import Run
 
 _MIN_NETWORK_SHARE = 0.02
 """The network's part of the weights after two folds below which it is left out
@@ -136,7 +135,7 @@ def train_labels(
         check_learnable(split.train)
     check_together(split, settings, outside)
     kept = outside.encoder.files() if outside.encoder is not None and keep_teacher else None
-    with Run.open(_request(split, settings, outside), options) as run:
+    with Run.open(request_of(split, settings, outside), options) as run:
         write_seen(split, run.folder)
         stages = Stages(run)
         answers = None
@@ -167,19 +166,6 @@ def train_labels(
         model = replace(model, metrics=metrics)
         run.finish(model)
     return model
-
-
-def _request(split: Split, settings: LabelsSettings, outside: Outside) -> Request:
-    """Return what a run is resumed only with."""
-    files = vector_files(outside.vectors)
-    return request_of(
-        split,
-        settings,
-        sha256_of(*files) if files else "",
-        "" if outside.teacher is None else outside.teacher.sha256,
-        "keep_teacher" if outside.keep_teacher else "",
-        "" if outside.continued is None else outside.continued.digest,
-    )
 
 
 def _corpus(
@@ -329,10 +315,10 @@ def _students(
 ) -> Iterator[Member]:
     """Yield the members that learn from texts which a member has labelled."""
     if teacher is not None and len(teacher.embeddings):
-        yield taught_member("ngrams", features, teacher.rows, "taught")
-        yield taught_member("tfidf", features, teacher.rows, "taught")
+        for name, strength in TAUGHT_STRENGTHS.items():
+            yield student(name, features, teacher.rows, "taught", strength)
     if pseudo is not None and len(pseudo.labelled):
-        yield pseudo_member(features, pseudo.rows)
+        yield student("ngrams", features, pseudo.rows, "pseudo", NGRAM_STRENGTHS[2])
 
 
 def _fit_network(
@@ -357,7 +343,7 @@ def _fit_network(
 
     def pays(found: Probabilities, n_folds: int) -> bool:
         unseen = unseen_predictions(evidence, logits, found)
-        ensemble = unseen.of(unseen.fold_of < n_folds).ensemble()
+        ensemble = unseen.of(unseen.evidence.fold_of < n_folds).ensemble()
         return network_share(ensemble) >= _MIN_NETWORK_SHARE
 
     return fit_network(
@@ -427,10 +413,11 @@ class _FittedClassifier:
     ) -> Measured | None:
         """Return the answers that are measured; None: there are no texts to measure on."""
         corpus = self.training.corpus
+        outputs = self.evidence.outputs
         valid = corpus.valid
         if valid is None:
             name = split.train.name
-            n_folds = len(np.unique(unseen.fold_of))
+            n_folds = len(np.unique(unseen.evidence.fold_of))
             measured_on = f"out-of-fold predictions of {n_folds} folds ({name})"
             if n_folds == 1:
                 measured_on = f"validation texts ({100 * self.plan.first:g} % of {name})"
@@ -443,9 +430,9 @@ class _FittedClassifier:
                 embeddings = outside.encoder.encode_counted(valid.texts, check=tuple).features()
             tokens = valid.tokenized
             scores = members.scores(tokens.ids, tokens.starts, valid.texts, embeddings)
-            logits = unseen.outputs.of_scores(scores)
+            logits = outputs.of_scores(scores)
         assert self.network.valid is not None
-        return of_validation_set(valid, model.ensemble, unseen.outputs, self.network.valid, logits)
+        return of_validation_set(valid, model.ensemble, outputs, self.network.valid, logits)
 
     def metrics(self, model: Model, measured: Measured | None, split: Split) -> dict[str, object]:
         """Return the metrics of the classifier and of its parts, ready for JSON."""
@@ -455,7 +442,7 @@ class _FittedClassifier:
         is_own = measured_places(corpus, self.evidence)
         n_held = 0
         if split.valid is None and self.plan.network_folds == 1:
-            n_held = int((is_own & (self.evidence.folds.fold_of[self.evidence.texts] == 0)).sum())
+            n_held = int((is_own & (self.evidence.fold_of == 0)).sum())
         found: dict[str, object] = {
             **corpus.lengths(),
             "plan": asdict(self.plan),

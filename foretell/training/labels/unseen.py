@@ -5,16 +5,16 @@ measured.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Array, Integers, Logits, Mask, Probabilities
+from foretell.arrays import Array, Logits, Mask, Probabilities
 from foretell.metrics import probability_metrics
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
-from foretell.training.labels.corpus import Corpus, Measuring, Origin
-from foretell.training.labels.members import Evidence, other_parts, parts_of
+from foretell.training.labels.corpus import Corpus, Measuring
+from foretell.training.labels.members import Evidence, measured_places, other_parts
 from foretell.training.labels.outputs import AnyEnsemble, Outputs
 
 _CAUTION = (
@@ -45,58 +45,49 @@ class Unseen:
     together.
 
     Attributes:
-        places: int64 [text], of the texts.
-        targets: [text], as `Rows.truth` has them.
+        evidence: the texts; what is decided on other parts of them is measured on a part.
         network: probabilities [text, label]; None: there are none.
         linear: logits [text, label]; None: there are none.
-        fold_of: int32 [text], the fold that held each out.
-        part_of: int32 [text]; what is decided on other parts is measured on a part.
-        outputs: what scores mean.
     """
 
-    places: Integers
-    targets: Array
+    evidence: Evidence
     network: Probabilities | None
     linear: Logits | None
-    fold_of: Integers
-    part_of: Integers
-    outputs: Outputs
 
     def of(self, rows: Mask) -> Unseen:
         """Return the predictions of the texts where `rows` [text] is true."""
-        return replace(
-            self,
-            places=self.places[rows],
-            targets=self.targets[rows],
+        return Unseen(
+            evidence=self.evidence.of(rows),
             network=None if self.network is None else self.network[rows],
             linear=None if self.linear is None else self.linear[rows],
-            fold_of=self.fold_of[rows],
-            part_of=self.part_of[rows],
         )
 
     def ensemble(self) -> AnyEnsemble:
         """Return the ensemble with the smallest loss on the texts."""
-        return self.outputs.fit_ensemble(self.targets, self.network, self.linear)
+        outputs = self.evidence.outputs
+        return outputs.fit_ensemble(self.evidence.targets, self.network, self.linear)
 
     def measured(self, corpus: Corpus, name: str) -> Measured | None:
         """Return the answers of ensembles that were fitted without the text's part.
 
         They are those to texts that people have labelled. None: there are no such texts.
         """
-        shape = (len(self.targets), self.outputs.n_labels)
+        outputs = self.evidence.outputs
+        targets = self.evidence.targets
+        shape = (len(targets), outputs.n_labels)
         answers = np.zeros(shape, np.float32)
         decided = np.zeros(shape, bool)
-        for others, inside in other_parts(self.part_of):
+        for others, inside in other_parts(self.evidence.part_of):
             used = self.of(others).ensemble()
             own = self.of(inside)
             answers[inside] = used(own.network, own.linear)
-            decided[inside] = self.outputs.decide(used, answers[inside])
-        kept = corpus.origin[self.places] == Origin.LABELS
+            decided[inside] = outputs.decide(used, answers[inside])
+        kept = measured_places(corpus, self.evidence)
         if not kept.any():
             return None
         return Measured(
-            corpus.texts_at(self.places[kept]),
-            self.targets[kept],
+            corpus.texts_at(self.evidence.texts[kept]),
+            targets[kept],
             answers[kept],
             decided[kept],
             None if self.network is None else self.network[kept],
@@ -115,21 +106,10 @@ def unseen_predictions(
         network: probabilities [held-out text, label], NaN where there is no answer; None: the
             network has no part in the ensemble.
     """
-    unseen = Unseen(
-        places=evidence.texts,
-        targets=evidence.targets,
-        network=network,
-        linear=linear,
-        fold_of=evidence.folds.fold_of[evidence.texts],
-        part_of=evidence.part_of,
-        outputs=evidence.outputs,
-    )
+    unseen = Unseen(evidence=evidence, network=network, linear=linear)
     if network is None:
         return unseen
-    unseen = unseen.of(np.asarray(np.isfinite(network).all(axis=1), bool))
-    if len(np.unique(unseen.fold_of)) == 1:
-        return replace(unseen, part_of=parts_of(len(unseen.places)))
-    return unseen
+    return unseen.of(np.asarray(np.isfinite(network).all(axis=1), bool))
 
 
 def of_validation_set(

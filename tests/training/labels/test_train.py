@@ -35,7 +35,7 @@ from foretell.training.labels import network, plan
 from foretell.training.labels import pseudo_labels as pseudo
 from foretell.training.labels import train as module
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.checks import request_of
+from foretell.training.labels.checks import Outside, request_of
 from foretell.training.labels.corpus import Origin, make_corpus, part_of
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.members import evidence_of
@@ -285,13 +285,15 @@ def test_without_held_out_texts_time_or_numba_there_are_no_text_vectors(
 
 
 def test_a_training_is_resumed_only_with_the_same_texts_labels_weights_and_hints() -> None:
-    def digest(labels: str = "ab", weights: Any = None, hints: Any = None, more: str = "") -> str:
+    def digest(
+        labels: str = "ab", weights: Any = None, hints: Any = None, keep: bool = False
+    ) -> str:
         given = Examples(["one text", "another"], list(labels), weights=weights)
         split = Split(train=given, valid=None, unlabelled=("more",), hints=hints)
-        return request_of(split, SETTINGS, more).data
+        return request_of(split, SETTINGS, Outside(keep_teacher=keep)).data
 
     hints = [Examples(["word", text], ["a", "b"]) for text in ("word", "other")]
-    all_of_them = [digest(), digest("ba"), digest(weights=[1.0, 2.0]), digest(more="vectors")]
+    all_of_them = [digest(), digest("ba"), digest(weights=[1.0, 2.0]), digest(keep=True)]
     all_of_them += [digest(hints=each) for each in hints]
     assert len(set(all_of_them)) == 6
     assert digest() == all_of_them[0]

@@ -87,7 +87,7 @@ def test_texts_of_one_fold_are_measured_in_parts() -> None:
     network: Any = np.exp(scores(1)[0]).astype(np.float32)
     # The network was trained on one fold only.
     network[held.part_of > 0] = np.nan
-    assert len(np.unique(unseen_predictions(held, None, network).part_of)) > 1
+    assert len(np.unique(unseen_predictions(held, None, network).evidence.part_of)) > 1
 
 
 def test_the_metrics_of_a_validation_set_are_of_the_finished_classifier() -> None:
