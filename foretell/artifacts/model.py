@@ -96,6 +96,11 @@ class Model:
             )
         return self.path
 
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """The SHA-256 of its manifest.json, and those of its own ancestors, the last one first."""
+        return (self.sha256, *self.ancestors)
+
     def record(self) -> dict[str, object]:
         """Return what is in the model directory: job, vocabulary, size, labels, metrics and
         settings.

@@ -64,6 +64,12 @@ def numbered(prefix: str, tensors: Iterable[Tensor | Variable]) -> dict[str, Arr
     return {f"{prefix}/{k}": np.array(tensor.numpy()) for k, tensor in enumerate(tensors)}
 
 
+def restore_numbered(saved: Checkpoint, prefix: str, variables: Iterable[Variable]) -> None:
+    """Set variables of TensorFlow to the arrays that `numbered` made of them."""
+    for k, variable in enumerate(variables):
+        variable.assign(saved.arrays[f"{prefix}/{k}"])
+
+
 class Checkpoints:
     """The checkpoints of one run.
 

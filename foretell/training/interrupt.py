@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from foretell.errors import Interrupted, RunError
+from foretell.errors import Interrupted
 
 # Windows has no SIGHUP.
 _SIGNALS = tuple(
@@ -144,16 +144,4 @@ def interrupted(step: int | None, out: Path) -> Interrupted:
         found,
         where=out,
         fix=f"train again with resume=True and out={str(out)!r}",
-    )
-
-
-def diverged(step: int, learning_rate: float, out: Path) -> RunError:
-    """Return the error of a training whose loss is not finite and that has no weights to
-    restore.
-    """
-    return RunError(
-        "a finite loss",
-        "NaN or infinity",
-        where=f"step {step:,} of {out}",
-        fix=f"restart with a lower learning rate than {learning_rate:g}",
     )

@@ -34,11 +34,11 @@ from typing import Any, NamedTuple, Protocol
 
 from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
-from foretell.errors import Interrupted
+from foretell.errors import Interrupted, RunError
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint, named
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
-from foretell.training.interrupt import diverged, interrupted
+from foretell.training.interrupt import interrupted
 from foretell.training.run import Run
 
 LOG_LINES = 200
@@ -365,7 +365,12 @@ class TrainingLoop:
         state = self.state
         rate = self.schedule.learning_rate
         if not self.best_weights:
-            raise diverged(state.step, rate, self.run.out)
+            raise RunError(
+                "a finite loss",
+                "NaN or infinity",
+                where=f"step {state.step:,} of {self.run.out}",
+                fix=f"restart with a lower learning rate than {rate:g}",
+            )
         text = f"the loss was not finite after step {state.step:,}: restored the weights of epoch"
         fix = f"{state.best_epoch} (best validation result); set a lower learning rate"
         self._emit(Note(f"{text} {fix} (--learning-rate) than {rate:g}"))

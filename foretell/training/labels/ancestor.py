@@ -46,11 +46,6 @@ class Ancestor:
     runtime: LabelsRuntime
 
     @property
-    def lineage(self) -> tuple[str, ...]:
-        """The SHA-256 of its manifest.json, and those of its own ancestors, the last one first."""
-        return (self.model.sha256, *self.model.ancestors)
-
-    @property
     def labels(self) -> list[str]:
         return self.runtime.labels
 

@@ -225,16 +225,17 @@ class CompactNetwork:
         self._length = None if settings.is_bidirectional else settings.length
         self._place_of = np.zeros(len(self.embeddings), np.int32)
         self._place_of[words] = np.arange(len(words))
-        self._first = [variable.numpy() for variable in self._variables()]
+        self._first = [variable.numpy() for variable in self.variables()]
         self._step: Callable[..., dict[str, tf.Tensor]] | None = None
         self._forward: Callable[[Int32s], tf.Tensor] | None = None
 
-    def _variables(self) -> list[keras.Variable]:
+    def variables(self) -> list[keras.Variable]:
+        """Return all that a step changes: weights, seeds of dropout, slots of the optimiser."""
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def restart(self) -> None:
         """Go back to the first values of the weights and of the optimiser."""
-        for variable, value in zip(self._variables(), self._first, strict=True):
+        for variable, value in zip(self.variables(), self._first, strict=True):
             variable.assign(value)
 
     def batch(self, texts: ReadTexts, places: Integers) -> tuple[Array, ...]:

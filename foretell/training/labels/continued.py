@@ -210,7 +210,7 @@ def continued_metrics(
             reason = "none were left to measure on"
         listener(Note(f"old examples: not measured, because {reason}"))
     return {
-        "sha256": list(ancestor.lineage),
+        "sha256": list(ancestor.model.lineage),
         "replayed": continued.counts,
         "new_labels": [label for label in labels if label not in ancestor.labels],
         **found,

@@ -8,7 +8,6 @@ and epoch.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,20 +16,19 @@ from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
+from foretell.networks import set_weights, weights_of
 from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
-from foretell.training.checkpoints import Checkpoint
+from foretell.training.checkpoints import Checkpoint, numbered, restore_numbered
 from foretell.training.labels.compiled import CompactNetwork, ReadTexts, epoch_order
 from foretell.training.labels.members import other_parts, parts_of
 from foretell.training.labels.stages import Training
 from foretell.training.loop import Evaluation, Schedule, StepMeans, StepsAhead
 
-if TYPE_CHECKING:
-    import keras
-
 EMBEDDINGS = "embeddings"
 """Where a checkpoint has the embeddings that training began with, of all words."""
 
 _UNSEEN = "unseen"
+_VARIABLES = "variables"
 
 
 def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
@@ -152,13 +150,11 @@ class TrainableNetwork:
 
     def weights(self) -> Weights:
         """Return a copy of the trainable weights."""
-        variables = self.network.model.trainable_variables
-        return {f"{place:03d}": each.numpy() for place, each in enumerate(variables)}
+        return weights_of(self.network.model)
 
     def set_weights(self, weights: Weights) -> None:
         """Set the trainable weights to some that `weights` returned."""
-        for place, variable in enumerate(self.network.model.trainable_variables):
-            variable.assign(weights[f"{place:03d}"])
+        set_weights(self.network.model, weights)
 
     def seconds_after_steps(self) -> float:
         """Return the seconds to reserve for measuring and writing."""
@@ -167,19 +163,10 @@ class TrainableNetwork:
         batches = math.ceil(n / self._training.settings.batch_size)
         return SECONDS_TO_WRITE + self._training.run.budget.pace * batches
 
-    def _variables(self) -> dict[str, keras.Variable]:
-        model = self.network.model
-        parts = {"model": model.variables, "optimizer": model.optimizer.variables}
-        return {
-            f"{part}/{place:03d}": variable
-            for part, variables in parts.items()
-            for place, variable in enumerate(variables)
-        }
-
     def arrays(self) -> dict[str, Array]:
         """Return the arrays of a checkpoint, those of the stages before among them."""
         arrays = {**self._training.stages.arrays, EMBEDDINGS: self.network.embeddings}
-        arrays |= {name: variable.numpy() for name, variable in self._variables().items()}
+        arrays |= numbered(_VARIABLES, self.network.variables())
         return arrays if self.unseen is None else {**arrays, _UNSEEN: self.unseen}
 
     def values(self) -> dict[str, object]:
@@ -188,8 +175,7 @@ class TrainableNetwork:
 
     def restore(self, saved: Checkpoint) -> None:
         """Take the variables of a checkpoint, and what was measured."""
-        for name, variable in self._variables().items():
-            variable.assign(saved.arrays[name])
+        restore_numbered(saved, _VARIABLES, self.network.variables())
         self.unseen = saved.arrays.get(_UNSEEN)
         results = saved.state["trainable"]["best_of_parts"]
         self._best_of_parts = [Evaluation(**each) for each in results]

@@ -161,7 +161,7 @@ def train_labels(
         if answers is not None:
             metrics = taught_metrics(metrics, split, answers)
         if continued is not None:
-            model = replace(model, ancestors=continued.ancestor.lineage)
+            model = replace(model, ancestors=continued.ancestor.model.lineage)
             metrics["continued"] = continued_metrics(model, continued, measured, options.listener)
         model = replace(model, metrics=metrics)
         run.finish(model)

@@ -28,7 +28,7 @@ from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import ArticleNetwork
-from foretell.training.checkpoints import Checkpoint, named, numbered
+from foretell.training.checkpoints import Checkpoint, named, numbered, restore_numbered
 from foretell.training.loop import Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
 from foretell.training.words.step import NetworkResult
@@ -208,8 +208,7 @@ class TrainableArticle:
     def restore(self, saved: Checkpoint) -> None:
         """Take the arrays of a checkpoint, and go as far along the walk."""
         self.set_weights(saved.under("weights"))
-        for k, slot in enumerate(self.steps.slots):
-            slot.assign(saved.arrays[f"slots/{k}"])
+        restore_numbered(saved, "slots", self.steps.slots)
         self.recent = saved.arrays["recent"].astype(np.float32)
         for _ in range(saved.step):
             next(self.walk)

@@ -71,13 +71,6 @@ class ContinuedWords:
     model: Model
     old: Corpus | None = None
 
-    @property
-    def lineage(self) -> tuple[str, ...]:
-        """The SHA-256 of the model's manifest.json, and those of its own ancestors, the last one
-        first.
-        """
-        return (self.model.sha256, *self.model.ancestors)
-
     def digests(self) -> list[str]:
         """Return what decides the training beside the new text."""
         of_old = "no old text" if self.old is None else self.old.digest()
@@ -233,7 +226,7 @@ def finished(
     then the old model. A warning follows where the old text is forgotten.
     """
     report: dict[str, Any] = {
-        "sha256": list(continued.lineage),
+        "sha256": list(continued.model.lineage),
         "new_words": model.tokenizer.size - continued.model.tokenizer.size,
         "has_old": continued.old is not None,
     }
@@ -256,7 +249,7 @@ def finished(
         )
     if new and new["bits_per_byte"] > new["bits_per_byte_before"]:
         run.note("the model is no better on the new text: the old model is kept")
-        same = replace(continued.model, settings=model.settings, ancestors=continued.lineage)
+        same = replace(continued.model, settings=model.settings, ancestors=continued.model.lineage)
         model = replace(same, path=None, sha256="", files={})
     elif old and old["has_dropped"]:
         run.note(

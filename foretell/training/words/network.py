@@ -23,7 +23,7 @@ from foretell.networks import set_weights, weights_of
 from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.budget import AVERAGED_FLOOR, FLOOR, learning_rate
-from foretell.training.checkpoints import Checkpoint, named, numbered
+from foretell.training.checkpoints import Checkpoint, named, numbered, restore_numbered
 from foretell.training.loop import Evaluation, Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
 from foretell.training.words.data import TokenizedCorpus, reading_order, unit_of
@@ -32,7 +32,6 @@ from foretell.training.words.initial import continued_weights, initialise
 from foretell.training.words.kneser_ney_fit import KneserNeyFit
 from foretell.training.words.precision import precision_for
 from foretell.training.words.step import (
-    Batch,
     NetworkResult,
     Predictions,
     Steps,
@@ -204,8 +203,7 @@ class TrainableWords:
         self.compared = self.corpus.measured.part(0, compared)
 
     def _compile(self) -> None:
-        batch = self._batch(self.loop.state.step, self.loop.steps())
-        inputs = self.steps.inputs(batch, self.carried)
+        inputs = self._inputs(self.loop.state.step, self.loop.steps())
         function = self.steps.train.get_concrete_function(*inputs)
         if self.loop.state.step == 0:
             self.run.log_graph(function.graph)
@@ -216,23 +214,28 @@ class TrainableWords:
             self.is_ending = True
             # The first of these steps is compiled, which does not count for the pace.
             self.run.budget.pause()
-        inputs = self.steps.inputs(self._batch(ahead.done, ahead.total), self.carried)
+        inputs = self._inputs(ahead.done, ahead.total)
         loss, accuracy, self.carried = self.steps.train(*inputs)
         if self.average is not None:
             self.average.after(ahead.done + 1)
         return [StepMeans(float(loss), float(accuracy))]
 
-    def _batch(self, step: int, steps: int) -> Batch:
+    def _inputs(self, step: int, steps: int) -> tuple[object, ...]:
+        """Return what a step learns from; a pass begins with no state."""
         settings = self.settings
         pass_number, window = divmod(step, self.order.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
         random = np.random.default_rng([settings.seed, pass_number])
         entry = int(random.integers(self.order.tokens))
         ids, targets = self.order.batch(self.corpus.train, window, entry)
+        states = self.carried
+        if not window:
+            states = self.network.first_states(self.order.streams)
         floor = AVERAGED_FLOOR if self.average else FLOOR
         rate = learning_rate(step, steps, settings.learning_rate, floor)
         words = softmax_words(self.network.size, ending=self.is_ending)
-        return Batch(ids, targets, window == 0, seed_of(settings, step), rate, words)
+        seed = tf.constant(seed_of(settings, step))
+        return ids, targets, states, seed, tf.constant(rate, tf.float32), words
 
     def evaluate(self) -> Evaluation | None:
         """Measure the text that epochs are compared on; None: there is no validation text."""
@@ -363,11 +366,10 @@ class TrainableWords:
         """Take the values of a checkpoint."""
         values = saved.state["trainable"]
         set_weights(self.network, saved.under("weights"))
-        for name, value in saved.under("optimizer").items():
-            self.steps.optimizer.variables[int(name)].assign(value)
+        restore_numbered(saved, "optimizer", self.steps.optimizer.variables)
         states = saved.under("states")
         self.carried = [tf.constant(states[str(k)]) for k in range(len(states))]
         if self.average is not None:
-            self.average.restore(saved.under("average"))
+            restore_numbered(saved, "average", self.average.means)
         self.is_ending = values["is_ending"]
         self._measure_to(values["measured"], values["compared"])

@@ -73,25 +73,6 @@ class NetworkResult(NamedTuple):
     valid_hidden: Float32s | None = None
 
 
-class Batch(NamedTuple):
-    """What one step learns from.
-
-    Attributes:
-        ids, targets: int32 [stream, step]; targets of NONE are left out of the loss.
-        is_first: whether it is the first of a pass, which begins with no state.
-        seed: int32 [2]: all randomness of the step comes from it.
-        rate: the learning rate.
-        words: number of words in the softmax: fewer than there are are sampled.
-    """
-
-    ids: Int32s
-    targets: Int32s
-    is_first: bool
-    seed: Int32s
-    rate: float
-    words: int
-
-
 class Steps:
     """The step functions of one network, and its optimiser, whose `variables` belong in a
     checkpoint.
@@ -110,19 +91,18 @@ class Steps:
             lambda ids, _, states: network.hidden(ids, states), autograph=False
         )
 
-    def inputs(self, batch: Batch, carried: States) -> tuple[object, ...]:
-        """Return the arguments of `train` for a batch and the state that the step before left."""
-        states = self.network.first_states(len(batch.ids)) if batch.is_first else carried
-        rate = tf.constant(batch.rate, tf.float32)
-        return batch.ids, batch.targets, states, tf.constant(batch.seed), rate, batch.words
-
     def _train(
         self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor, words: int
     ) -> tuple[Tensor, Tensor, States]:
-        """Do one training step on a window of every stream; arguments as in `Batch`.
+        """Do one training step on a window of every stream.
 
-        `states` are carried from the window before; no gradient goes back through them (truncated
-        backpropagation, Williams & Peng 1990).
+        Args:
+            ids, targets: int32 [stream, step]; targets of NONE are left out of the loss.
+            states: carried from the window before; no gradient goes back through them (truncated
+                backpropagation, Williams & Peng 1990).
+            seed: int32 [2]: all randomness of the step comes from it.
+            rate: the learning rate.
+            words: number of words in the softmax: fewer than there are are sampled.
 
         Returns:
             mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in

@@ -124,7 +124,7 @@ def train_words(
             settings=settings,
             tokenizer=tokens.tokenizer,
             weights=network.weights,
-            ancestors=() if continued is None else continued.lineage,
+            ancestors=() if before is None else before.lineage,
             metrics=network.metrics,
         )
         model = _with_kneser_ney(run, model, network, kneser_ney, size)

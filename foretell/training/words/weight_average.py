@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import tensorflow as tf
 
-from foretell.arrays import Array
 from foretell.networks import Network, set_weights, weights_of
 
 _EVERY = 8
@@ -63,8 +62,3 @@ class WeightAverage:
         """Give the network the average, for good."""
         for variable, mean in zip(self._network.trainable_variables, self.means, strict=True):
             variable.assign(mean)
-
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take the values of a checkpoint: "0" for the first weight, and so on."""
-        for name, value in arrays.items():
-            self.means[int(name)].assign(value)

@@ -209,7 +209,7 @@ def test_ancestors_are_named_by_hash(old: Ancestor, without_old, tmp_path: Path)
     march = continued(
         february, examples("ac", 30, seed=2), tmp_path / "march", old=examples("abcd", 80)
     )
-    assert march.ancestors == february.lineage
+    assert march.ancestors == february.model.lineage
     assert len(march.ancestors) == 2
     remembered = march.metrics["continued"]
     assert remembered["sha256"] == list(march.ancestors)

@@ -190,7 +190,7 @@ def test_a_model_that_is_worse_on_the_new_text_is_not_kept(old: Path) -> None:
     kept = finished(run, model, what, phrases(), None, math.inf)
     assert kept.weights is what.model.weights
     assert kept.kneser_ney is what.model.kneser_ney
-    assert kept.ancestors == what.lineage
+    assert kept.ancestors == what.model.lineage
     compared = kept.metrics["continued"]["new"]
     assert compared["bits_per_byte"] > compared["bits_per_byte_before"]
     assert "the model is no better on the new text: the old model is kept" in notes

@@ -31,7 +31,6 @@ from foretell.training.events import EpochDone, Event
 from foretell.training.loop import Evaluation
 from foretell.training.words import kneser_ney_fit, network, step
 from foretell.training.words.network import TrainableWords
-from foretell.training.words.step import Batch
 from foretell.training.words.time_limit import LoopTime
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus, phrases, trained
@@ -298,12 +297,13 @@ def test_the_state_that_is_carried_changes_the_weights(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carried = whole(SMALL)[0]
-    inputs = step.Steps.inputs
+    inputs = TrainableWords._inputs
 
-    def forgotten(self: step.Steps, batch: Batch, _: Any) -> Any:
-        return inputs(self, batch, self.network.first_states(len(batch.ids)))
+    def forgotten(self: TrainableWords, at: int, steps: int) -> Any:
+        self.carried = self.network.first_states(self.order.streams)
+        return inputs(self, at, steps)
 
-    monkeypatch.setattr(step.Steps, "inputs", forgotten)
+    monkeypatch.setattr(TrainableWords, "_inputs", forgotten)
     model = trained(noisy_corpus(), SMALL, tmp_path / "m")
     for name, value in carried.weights.items():
         assert not np.array_equal(value, model.weights[name]), name
@@ -314,13 +314,14 @@ def test_the_last_eighth_of_the_steps_samples_four_times_as_many_words(
 ) -> None:
     monkeypatch.setattr(step, "DRAWN_WORDS", 4)
     words = list[int]()
-    inputs = step.Steps.inputs
+    inputs = TrainableWords._inputs
 
-    def noted(self: step.Steps, batch: Batch, carried: Any) -> Any:
-        words.append(batch.words)
-        return inputs(self, batch, carried)
+    def noted(self: TrainableWords, at: int, steps: int) -> Any:
+        given = inputs(self, at, steps)
+        words.append(given[-1])
+        return given
 
-    monkeypatch.setattr(step.Steps, "inputs", noted)
+    monkeypatch.setattr(TrainableWords, "_inputs", noted)
     steps = trained(noisy_corpus(), SMALL, tmp_path / "m", baseline=False).metrics["steps"]
     ending = math.ceil(steps * 7 / 8)
     # The first is compiled before.
