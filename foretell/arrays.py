@@ -4,13 +4,16 @@ label].
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 """Numbers of any type."""
+
+Items = TypeVar("Items", bound=Sequence[Any] | Array)
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
@@ -44,6 +47,12 @@ def ranges(starts: Integers, lengths: Integers) -> Integers:
     """Return the places of ranges one after another: `lengths` places each, from `starts` on."""
     offsets = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
     return offsets + np.arange(len(offsets))
+
+
+def in_parts(items: Items, size: int) -> Iterator[Items]:
+    """Yield the items in parts of `size` items, one after another; the last may be shorter."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]  # type: ignore[misc]
 
 
 def one_hot(targets: Int32s, n_labels: int) -> Float32s:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s, Integers, Mask
+from foretell.arrays import Float32s, Float64s, Integers, Mask, in_parts
 from foretell.ngrams.kneser_ney import KneserNey, Level
 
 _AT_ONCE = 1 << 18
@@ -79,10 +79,9 @@ def _last(model: KneserNey, order: int, grams: Integers) -> Float64s:
     shorter = KneserNey(model.levels[:order], model.size, model.words)
     rows = grams[:, -order:]
     found = [np.zeros(0)]
-    for first in range(0, len(rows), _AT_ONCE):
+    for part in in_parts(rows, _AT_ONCE):
         # One n-gram after another as a text: the last word of each depends on its own words alone.
-        text = rows[first : first + _AT_ONCE].ravel()
-        found.append(shorter.probabilities(text)[0][order - 1 :: order])
+        found.append(shorter.probabilities(part.ravel())[0][order - 1 :: order])
     return np.concatenate(found)
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
-from foretell.arrays import Array, Float32s, Int64s
+from foretell.arrays import Array, Float32s, Int64s, in_parts
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import (
     MAX_SPECIAL_TOKENS,
@@ -271,8 +271,7 @@ class SentenceEncoder:
     def _pieces(self, texts: Sequence[str]) -> Iterator[_Piece]:
         """Yield the pieces of the texts in order, each text at least one; no token is left out."""
         parts = [(i, part) for i, text in enumerate(texts) for part in _parts(text)]
-        for start in range(0, len(parts), _ENCODED_AT_ONCE):
-            block = parts[start : start + _ENCODED_AT_ONCE]
+        for block in in_parts(parts, _ENCODED_AT_ONCE):
             encodings = self._tokenizer.encode_batch([part for _, part in block])
             for (i, _), encoding in zip(block, encodings, strict=True):
                 for piece in (encoding, *encoding.overflowing):
@@ -409,7 +408,7 @@ def _batches(pieces: Sequence[_Piece], together: bool) -> Iterator[list[_Piece]]
         size = 1
         if together:
             size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length))
-        yield from (same[i : i + size] for i in range(0, len(same), size))
+        yield from in_parts(same, size)
 
 
 def _mean_of_first(tokens: Array) -> Float32s:

@@ -38,7 +38,7 @@ import numpy as np
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from foretell.arrays import Int32s, Int64s, TokenIds
+from foretell.arrays import Int32s, Int64s, TokenIds, in_parts
 from foretell.errors import DataError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
@@ -159,8 +159,7 @@ class Tokenizer:
         for word, number in words.items():
             id_of[number] = known.get(word, unknown)
         # In place: both together would take twice the memory.
-        for first in range(0, len(numbers), _NUMBERED_AT_ONCE):
-            part = numbers[first : first + _NUMBERED_AT_ONCE]
+        for part in in_parts(numbers, _NUMBERED_AT_ONCE):
             part[:] = id_of[part]
         return tokenizer, numbers, starts
 

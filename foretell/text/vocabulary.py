@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from tokenizers import Tokenizer, models, trainers
 
-from foretell.arrays import Int32s, Int64s
+from foretell.arrays import Int32s, Int64s, in_parts
 from foretell.text.styles import SPECIALS, open_model
 
 Merges = list[tuple[str, str]]
@@ -97,8 +97,7 @@ def _by_frequency(tokens: list[str], merges: Merges, counts: Counter[str]) -> li
     library = Tokenizer(open_model({token: i for i, token in enumerate(names)}, merges))
     runs = list(counts)
     occurrences: Counter[str] = Counter()
-    for first in range(0, len(runs), _RUNS_AT_ONCE):
-        part = runs[first : first + _RUNS_AT_ONCE]
+    for part in in_parts(runs, _RUNS_AT_ONCE):
         for run, encoding in zip(part, library.encode_batch(part), strict=True):
             for token in encoding.tokens:
                 occurrences[token] += counts[run]
@@ -148,6 +147,6 @@ def occurrences(numbers: Int32s) -> Int64s:
     """Return how often each number occurs, int64 [number]."""
     total = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
     # In parts: `bincount` makes a copy of eight bytes for each.
-    for first in range(0, len(numbers), _COUNTED_AT_ONCE):
-        total += np.bincount(numbers[first : first + _COUNTED_AT_ONCE], minlength=len(total))
+    for part in in_parts(numbers, _COUNTED_AT_ONCE):
+        total += np.bincount(part, minlength=len(total))
     return total

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from foretell.arrays import in_parts
 from foretell.metrics.shown import number
 
 Point = tuple[float, float]
@@ -141,7 +142,7 @@ def _points(records: Sequence[Record], key: str) -> list[Point]:
     ]
     points = [(step, value) for step, value in pairs if value is not None]
     size = math.ceil(len(points) / _MAX_POINTS) or 1
-    groups = [points[i : i + size] for i in range(0, len(points), size)]
+    groups = in_parts(points, size)
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 

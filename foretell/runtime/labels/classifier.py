@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretell.arrays import Float32s, LogProbabilities, Mask, Probabilities
+from foretell.arrays import Float32s, LogProbabilities, Mask, Probabilities, in_parts
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.label_types import label_name, values_of_names
@@ -82,12 +82,11 @@ class LabelsRuntime:
         """
         if len(texts) <= TEXTS_AT_ONCE:
             return self._probabilities(self.tokenizer.encode_batch(texts), texts)
-        parts = [
-            texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)
-        ]
         # The texts of the next part are tokenized while the network computes this one.
         with ThreadPoolExecutor(1) as network:
-            encoded = ((self.tokenizer.encode_batch(part), part) for part in parts)
+            encoded = (
+                (self.tokenizer.encode_batch(part), part) for part in in_parts(texts, TEXTS_AT_ONCE)
+            )
             rows = [network.submit(self._probabilities, *each) for each in encoded]
             return np.concatenate([part.result() for part in rows])
 

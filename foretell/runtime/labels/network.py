@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from foretell.arrays import Array, Integers, Probabilities, TokenIds
+from foretell.arrays import Array, Integers, Probabilities, TokenIds, in_parts
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
@@ -43,7 +43,7 @@ class LabelsNetwork:
         probabilities = np.empty((len(ids), self._n_labels), np.float32)
         # A batch takes as many steps as its longest text, so texts of similar length share one.
         order = sorted(range(len(ids)), key=lambda text: len(ids[text]))
-        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        batches = list(in_parts(order, BATCH))
 
         def predict(batch: list[int]) -> None:
             inputs = self._inputs([ids[text] for text in batch])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from foretell.arrays import in_parts
 from foretell.data.split import Split
 from foretell.data.text_keys import text_key
 
@@ -34,7 +35,7 @@ def seen_by(model: Path | None, texts: Sequence[str]) -> tuple[list[bool], str]:
     content = b""
     with suppress(OSError), (Path() if model is None else model / "run" / SEEN).open("rb") as file:
         content = file.read(_HASH_BYTES * MAX_SEEN)
-    hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
+    hashes = set(in_parts(content, _HASH_BYTES))
     is_seen = [bool(hashes) and text_key(text)[:_HASH_BYTES] in hashes for text in texts]
     n = sum(is_seen)
     if not n:

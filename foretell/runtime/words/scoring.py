@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from foretell.arrays import LogProbabilities, TokenIds
+from foretell.arrays import LogProbabilities, TokenIds, in_parts
 from foretell.errors import DataError
 from foretell.metrics import bits_per_byte
 from foretell.runtime.words.networks import ArticleNetwork, State, StreamNetwork
@@ -184,8 +184,7 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
             continue
         windows = np.lib.stride_tricks.sliding_window_view(waiting, size)
         windows = windows[(windows >= 0).all(axis=1)]
-        for start in range(0, len(windows), batch):
-            part = windows[start : start + batch]
+        for part in in_parts(windows, batch):
             tally.add(log_probabilities_of(network.advance(part[:, :-1]), part[:, -1]))
             tally.characters += int(lengths[part[:, -1]].sum()) + len(part)
             tally.bytes += int(of_bytes[part[:, -1]].sum()) + len(part)

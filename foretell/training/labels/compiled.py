@@ -24,6 +24,7 @@ from foretell.arrays import (
     Int64s,
     Integers,
     Probabilities,
+    in_parts,
     one_hot,
     ranges,
 )
@@ -146,8 +147,8 @@ def distinct_ids(texts: Iterable[TokenizedTexts], size: int) -> Integers:
     is_read[0] = True
     for ids in (each.ids for each in texts):
         # In parts: an index takes eight bytes for each id.
-        for first in range(0, len(ids), _READ_AT_ONCE):
-            is_read[ids[first : first + _READ_AT_ONCE]] = True
+        for part in in_parts(ids, _READ_AT_ONCE):
+            is_read[part] = True
     return np.flatnonzero(is_read)
 
 
@@ -291,9 +292,7 @@ class CompactNetwork:
         # By length, so that a batch holds little padding.
         order = np.argsort(np.diff(texts.starts), kind="stable")
         size = self._settings.batch_size
-        parts = [
-            padded(texts, order[at : at + size], self._length) for at in range(0, len(order), size)
-        ]
+        parts = [padded(texts, batch, self._length) for batch in in_parts(order, size)]
         rows = np.concatenate([self._forward(self._place_of[part]).numpy() for part in parts])
         if self._is_binary:
             rows = np.concatenate([1 - rows, rows], axis=1)

@@ -71,7 +71,7 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
     rank = min(SVD_DIMENSIONS, min(matrix.shape) - 1)
     if rank < 1:
         return None
-    idf = _idf(in_texts[kept], counted.n_texts)
+    idf = idf_of(in_texts[kept], counted.n_texts)
     values = unit_rows(matrix @ sparse.diags_array(idf), 2)
     _, _, right = truncated_svd(values, rank, n_iter=4, seed=seed)
     vectors = idf[:, None] * right.T.astype(np.float32)
@@ -123,7 +123,7 @@ def mean_basis(
     keys = np.flatnonzero(known)
     counts = _count_words(tokenized, len(known))[:, keys]
     if vectors is None:
-        idf = _idf(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
+        idf = idf_of(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
     else:
         idf = vectors.frequency_weights[keys]
     labelled = counts[:n_rows]
@@ -164,5 +164,6 @@ def _one_over_length(rows: Float32s) -> np.float32:
     return np.float32(1 / max(float(np.sqrt((rows**2).sum(axis=1).mean())), 1e-12))
 
 
-def _idf(in_texts: Integers, n_texts: int) -> Float32s:
+def idf_of(in_texts: Integers, n_texts: int) -> Float32s:
+    """Return the inverse document frequency of features that are in so many texts, [feature]."""
     return (np.log((1 + n_texts) / (1 + in_texts)) + 1).astype(np.float32)

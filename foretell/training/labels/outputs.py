@@ -171,18 +171,14 @@ class SeveralLabels:
         is_there = [each is not None for each in members]
         present = [each for each in members if each is not None]
         both = len(present) > 1
-        n_labels = self.n_labels
         weights = np.full(len(present), 1 / len(present))
-        thresholds = (DEFAULT_THRESHOLD,) * n_labels
-        scales = np.ones(n_labels)
-        offsets = np.zeros(n_labels)
-        if len(targets) and not np.isnan(targets).all():
+        if not np.isnan(targets).all():
             means, strength = (np.array(each if both else [1.0]) for each in LINEAR)
             weights = fit_weights(*_cells(targets, present), means, strength)
             weights = weights if weights.sum() > 0 else means
-            logits = np.tensordot(weights, present, 1)
-            scales, offsets = _scaling(targets, _clipped(logits))
-            thresholds = best_thresholds(targets, sigmoid(scales * logits + offsets))
+        logits = np.tensordot(weights, present, 1)
+        scales, offsets = _scaling(targets, _clipped(logits))
+        thresholds = best_thresholds(targets, sigmoid(scales * logits + offsets))
         shares = np.zeros(2)
         shares[is_there] = weights
         by_label = [tuple((scales * share).tolist()) if share else () for share in shares]

@@ -21,7 +21,7 @@ from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.counting import sorted_pairs
 from foretell.ngrams.keys import ngram_keys, parts
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
-from foretell.training.labels.dense_fit import unit_rows
+from foretell.training.labels.dense_fit import idf_of, unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, MatrixFit, Weights, ignore
 from foretell.training.labels.tokens import TokenizedTexts
@@ -142,8 +142,7 @@ class TfidfValues:
         in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
         self._counted = counted
         self._kept = np.flatnonzero(in_texts)
-        idf = np.log((1 + chosen.shape[0]) / (1 + in_texts[self._kept])) + 1
-        self._idf = idf.astype(np.float32)
+        self._idf = idf_of(in_texts[self._kept], len(texts))
 
     def __call__(self, texts: Integers) -> sparse.csr_array:
         """Return the values of the texts at some places, float32 [text, feature], each row of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foretell.arrays import Int32s, Int64s, Integers, Mask, TokenIds
+from foretell.arrays import Int32s, Int64s, Integers, Mask, TokenIds, in_parts
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.rows import Targets
@@ -99,8 +99,8 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
     parts: list[Int32s] = [np.zeros(0, np.int32)]
     lengths: list[int] = [0]
     # In chunks: lists of Python integers take nine times the memory of the array.
-    for first in range(0, len(texts), 1024):
-        chunk = tokenizer.encode_batch(texts[first : first + 1024])
+    for part in in_parts(texts, 1024):
+        chunk = tokenizer.encode_batch(part)
         lengths += map(len, chunk)
         parts.append(np.array([token for ids in chunk for token in ids], np.int32))
     return TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
