@@ -21,14 +21,11 @@ from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import UsageError
 from foretell.networks import Network, set_weights, weights_of
-from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, preset
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels.corpus import Corpus
-from foretell.training.labels.members import Chosen, Evidence, scores_of
 from foretell.training.options import check_unchanged
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units")
@@ -152,7 +149,7 @@ def linear_parts(
     ancestor: Ancestor, size: int, labels: Sequence[str]
 ) -> tuple[LinearModel | TfidfModel, ...]:
     """Return the linear models of a classifier for a tokenizer with more ids, `size`, and for more
-    labels.
+    labels. They keep what the old examples taught about n-grams that no replayed text has.
     """
     model = ancestor.model
     old = ancestor.labels
@@ -187,17 +184,3 @@ def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
         return keys
     longer = np.where(keys >= 0, keys // old_size - 1, -1)
     return np.where(keys >= 0, size * (keys_for(longer, old_size, size) + 1) + keys % old_size, -1)
-
-
-def ancestor_member(ancestor: Ancestor, corpus: Corpus, evidence: Evidence) -> list[Chosen]:
-    """Return the linear models of a classifier as one member in a list, empty where it has none.
-
-    They keep what the old examples taught about n-grams that no replayed text has.
-    """
-    parts = linear_parts(ancestor, corpus.tokenizer.size, corpus.labels)
-    if not parts:
-        return []
-    held = corpus.tokenized.take(evidence.texts)
-    scores = scores_of(parts, held.ids, held.starts, corpus.texts_at(evidence.texts))
-    logits = linear_log_probabilities(scores)
-    return [Chosen(name="ancestor", strength=1.0, logits=logits, models=lambda _: parts)]

@@ -217,7 +217,7 @@ def _knows_labels(teacher: Answering, small: _Small) -> bool:
     names = np.array(labels)[targets]
     found = np.zeros((len(targets), len(labels)))
     columns = [teacher.labels.index(label) for label in labels]
-    folds = Folds(fold_of=small.folds.fold_of[: len(targets)])
+    folds = small.folds
     for fold, (inside, held) in enumerate(folds):
         name = f"copies of the teacher: {fold + 1} of {folds.count}"
         small.stages.run.stage(name, 0.04 + 0.02 * fold / folds.count)
@@ -241,13 +241,13 @@ class _Small:
     folds: Folds
     stages: Stages
 
-    def logits(self, folds: Folds, *, taught: bool) -> tuple[Logits, Evidence]:
+    def logits(self, *, taught: bool) -> tuple[Logits, Evidence]:
         """Return the logits [held-out text, label] of a TF-IDF model, and the held-out texts.
 
         `taught`: it learns from the teacher's answers too.
         """
         corpus = self.corpus
-        evidence = evidence_of(corpus, folds, OneLabel(len(corpus.labels)))
+        evidence = evidence_of(corpus, self.folds, OneLabel(len(corpus.labels)))
         features = Features(corpus=corpus, n_texts=len(corpus) if taught else len(self.targets))
 
         def source(inside: Mask) -> Rows:
@@ -261,7 +261,7 @@ class _Small:
 
     def losses(self, *, taught: bool) -> Float64s:
         """Return the log loss of each held-out text."""
-        logits, evidence = self.logits(self.folds, taught=taught)
+        logits, evidence = self.logits(taught=taught)
         nested = np.maximum(nested_logits(logits[None], evidence), -MAX_LOGIT)
         each: Float64s = -nested[np.arange(len(nested)), evidence.targets]
         return each
@@ -282,14 +282,12 @@ def _decided(
     parts = {Origin.LABELS: part_of(labelled, answers.labels), Origin.ANSWERS: few}
     corpus = make_corpus(parts, (), answers.labels, settings)
     targets = corpus.rows_of(Origin.LABELS).truth()
-    reason = too_few(labelled.texts, targets)
-    fold_of = np.full(len(corpus), -1, np.int32)
-    if not reason:
-        folds = folds_of(labelled.texts, targets, settings.folds or 5, settings.seed)
-        fold_of[: len(targets)] = folds.fold_of
-    small = _Small(corpus=corpus, targets=targets, folds=Folds(fold_of=fold_of), stages=stages)
-    if reason:
+    folds = Folds(fold_of=np.zeros(len(targets), np.int32))
+    small = _Small(corpus=corpus, targets=targets, folds=folds, stages=stages)
+    if too_few(labelled.texts, targets):
         return _knows_better(small), {}
+    folds = folds_of(labelled.texts, targets, settings.folds or 5, settings.seed)
+    small = replace(small, folds=folds)
     # A teacher may have learned from the training texts; validation texts are for measuring.
     deciding = np.flatnonzero(small.folds.held) >= len(split.train)
     if deciding.sum() < MIN_TEXTS:
@@ -317,9 +315,7 @@ def _decided(
 
 def _knows_better(small: _Small) -> bool:
     """Return whether a model of the answers alone is better than chance on the labelled texts."""
-    fold_of = np.full(len(small.corpus), -1, np.int32)
-    fold_of[: len(small.targets)] = 0
-    found = np.exp(small.logits(Folds(fold_of=fold_of), taught=True)[0])
+    found = np.exp(small.logits(taught=True)[0])
     better = _margin(found, small.targets) > _FEW_MARGIN
     if not better:
         text = "the teacher's answers do not agree with the few labels: they are not used"

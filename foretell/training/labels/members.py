@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from foretell.arrays import Array, Float32s, Integers, Logits, Mask, TokenIds
 from foretell.data.folds import Folds
+from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel, merged
 from foretell.training.labels.balance import Balance
@@ -62,14 +63,14 @@ class Fit(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fitted:
-    """A member that is fitted to some rows."""
+    """A member that is fitted to some rows; `parameters` None: not yet."""
 
     fit: Fit
-    parameters: Parameters
+    parameters: Parameters | None
     balance: Balance | None
 
     def at(self, strength: float, check: Check = ignore) -> Fitted:
-        """Return the member fitted to the same rows with another penalty."""
+        """Return the member fitted to the rows with another penalty."""
         return replace(self, parameters=self.fit.fit(strength, self.parameters, check))
 
     def scores(self, texts: Integers) -> Float32s:
@@ -103,15 +104,10 @@ class Member:
     first: int = 4
     balance: Balance | None = None
 
-    def rows(self, inside: Mask) -> Rows:
-        """Return what the member learns where the labels of the texts `inside` may be seen."""
-        return joined_rows([source(inside) for source in self.sources])
-
-    def fit(self, rows: Rows, strength: float, check: Check = ignore) -> Fitted:
-        """Fit the member to rows."""
-        prepared = self.prepare(rows)
-        parameters = prepared.fit(strength, None, check)
-        return Fitted(fit=prepared, parameters=parameters, balance=self.balance)
+    def prepared(self, inside: Mask) -> Fitted:
+        """Return the member before it is fitted, for the labels of the texts `inside`."""
+        fit = self.prepare(joined_rows([source(inside) for source in self.sources]))
+        return Fitted(fit=fit, parameters=None, balance=self.balance)
 
     def fitted_on_path(self, strength: float, inside: Mask, check: Check = ignore) -> Fitted:
         """Fit the member where the labels of the texts `inside` may be seen.
@@ -124,8 +120,8 @@ class Member:
         path = self.strengths[first : last + 1]
         if last < first:
             path = self.strengths[last : first + 1][::-1]
-        fitted = self.fit(self.rows(inside), path[0], check)
-        for each in path[1:]:
+        fitted = self.prepared(inside)
+        for each in path:
             fitted = fitted.at(each, check)
         return fitted
 
@@ -200,7 +196,10 @@ class Evidence:
 
 
 def evidence_of(corpus: Corpus, folds: Folds, outputs: Outputs) -> Evidence:
-    """Return the held-out texts of some folds."""
+    """Return the held-out texts of some folds of the first texts; others are always in training."""
+    fold_of = np.full(len(corpus), -1, np.int32)
+    fold_of[: len(folds.fold_of)] = folds.fold_of
+    folds = Folds(fold_of=fold_of)
     held = corpus.rows.of_texts(folds.held)
     return Evidence(texts=held.texts, targets=held.truth(), folds=folds, outputs=outputs)
 
@@ -326,28 +325,22 @@ def choose(
 
     From the first penalty the search goes on in the direction that is better, until it is not.
     """
-    rows = [member.rows(inside) for inside, _ in evidence.folds]
-    fits: list[Fit] = [member.prepare(each) for each in rows]
+    prepared = [member.prepared(inside) for inside, _ in evidence.folds]
     logits = dict[int, Logits]()
-    parameters = dict[int, list[Parameters]]()
+    fitted = dict[int, list[Fitted]]()
 
     def loss(place: int) -> float:
         if place not in logits:
-            near = min(logits, key=lambda other: abs(other - place), default=None)
-            starts = [None] * len(fits) if near is None else parameters[near]
-            parameters[place] = list(starts)
-            logits[place] = evidence.logits(partial_scores(place))
+            near = min(logits, key=lambda other: abs(other - place), default=-1)
+            of_folds = list(fitted.get(near, prepared))
+
+            def scores(fold: int, texts: Integers) -> Float32s:
+                of_folds[fold] = of_folds[fold].at(member.strengths[place], check)
+                return of_folds[fold].scores(texts)
+
+            logits[place] = evidence.logits(scores)
+            fitted[place] = of_folds
         return evidence.outputs.loss(evidence.targets, logits[place])
-
-    def partial_scores(place: int) -> Callable[[int, Integers], Float32s]:
-        found = parameters[place]
-
-        def scores(fold: int, texts: Integers) -> Float32s:
-            found[fold] = fits[fold].fit(member.strengths[place], found[fold], check)
-            fitted = Fitted(fit=fits[fold], parameters=found[fold], balance=member.balance)
-            return fitted.scores(texts)
-
-        return scores
 
     best = member.first
     while len(evidence.targets):
@@ -377,6 +370,16 @@ def _chosen(member: Member, strength: float, logits: Logits, evidence: Evidence)
         return [member.fitted_on_path(strength, everything, check).model()]
 
     return Chosen(name=member.name, strength=strength, logits=logits, models=models)
+
+
+def known_member(
+    name: str, models: Sequence[LinearModel | TfidfModel], corpus: Corpus, evidence: Evidence
+) -> Chosen:
+    """Return models that no held-out label has decided, whose scores are added, as one member."""
+    held = corpus.tokenized.take(evidence.texts)
+    scores = scores_of(models, held.ids, held.starts, corpus.texts_at(evidence.texts))
+    logits = linear_log_probabilities(scores)
+    return Chosen(name=name, strength=1.0, logits=logits, models=lambda _: models)
 
 
 def fit_ensembled(chosen: Sequence[Chosen], evidence: Evidence, check: Check = ignore) -> Ensembled:

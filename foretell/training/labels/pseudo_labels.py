@@ -22,7 +22,7 @@ from foretell.training.labels.candidates import NGRAM_STRENGTHS, Features, spars
 from foretell.training.labels.corpus import Corpus
 from foretell.training.labels.linear_fit import default_max_ngrams, fit_ngrams, select_texts
 from foretell.training.labels.logistic import Check, ignore
-from foretell.training.labels.members import Chosen, Evidence
+from foretell.training.labels.members import Evidence
 from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.outputs import fit_ensemble
 from foretell.training.labels.rows import Rows, Targets, soft_rows
@@ -62,15 +62,6 @@ class PseudoLabels:
         """Source: the rows of the pseudo-labels, which no held-out label has decided."""
         return self.labelled
 
-    def member(self, corpus: Corpus, evidence: Evidence) -> list[Chosen]:
-        """Return the linear model of the vectors as a member in a list, empty without vectors."""
-        model = self.by_vectors
-        if model is None:
-            return []
-        held = corpus.tokenized.take(evidence.texts)
-        logits = _log_probabilities(model, held)
-        return [Chosen(name="text_vectors", strength=1.0, logits=logits, models=lambda _: (model,))]
-
 
 def pseudo_labels(training: Training, evidence: Evidence) -> PseudoLabels:
     """Label the unlabelled texts, as many as there is time for.
@@ -87,7 +78,7 @@ def pseudo_labels(training: Training, evidence: Evidence) -> PseudoLabels:
     features = Features(corpus=corpus, n_texts=corpus.n_given)
     member = sparse_member("ngrams", features, (corpus.labelled,))
     began = time.monotonic()
-    first = member.fit(member.rows(inside), NGRAM_STRENGTHS[2], training.check).model()
+    first = member.prepared(inside).at(NGRAM_STRENGTHS[2], training.check).model()
     pace = (time.monotonic() - began) / max(1, corpus.tokenized.starts[corpus.n_given])
     assert isinstance(first, LinearModel)
     unlabelled = _in_time(training, pace)

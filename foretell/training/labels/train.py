@@ -28,7 +28,7 @@ from foretell.data.label_types import ordered
 from foretell.data.split import Split
 from foretell.presets import changed
 from foretell.runtime.labels.seen import write_seen
-from foretell.training.labels.ancestor import ancestor_member
+from foretell.training.labels.ancestor import linear_parts
 from foretell.training.labels.answers import Answers, answers_of, taught_metrics
 from foretell.training.labels.candidates import (
     NGRAM_STRENGTHS,
@@ -54,6 +54,7 @@ from foretell.training.labels.members import (
     choose_all,
     evidence_of,
     fit_ensembled,
+    known_member,
     measured_places,
     metrics_of_members,
 )
@@ -215,9 +216,8 @@ def _planned(training: Training, pace: float) -> tuple[Plan, Evidence]:
     """Return what is tried, and the texts that are held out."""
     corpus = training.corpus
     settings = training.settings
-    n = int(corpus.can_be_held_out.sum())
     labelled = corpus.rows.of_texts(corpus.can_be_held_out)
-    texts = corpus.texts[:n]
+    texts = corpus.texts[: int(corpus.can_be_held_out.sum())]
     n_given = corpus.n_given
     sizes = Sizes(
         texts=n_given,
@@ -235,14 +235,13 @@ def _planned(training: Training, pace: float) -> tuple[Plan, Evidence]:
         seconds, pace = before["seconds"].tolist()
     training.stages.keep("plan", {"seconds": np.array([seconds, pace])})
     plan = make_plan(sizes, settings, seconds=seconds, pace=pace, too_few=reason)
-    fold_of = np.full(len(corpus), -1, np.int32)
+    folds = Folds(fold_of=np.zeros(0, np.int32))
     if plan.folds:
         folds = folds_of(texts, targets, plan.folds, settings.seed, plan.first)
-        fold_of[:n] = folds.fold_of
         if note := note_on_unknown(folds, targets):
             training.run.note(note)
     training.run.note(str(plan))
-    return plan, evidence_of(corpus, Folds(fold_of=fold_of), _outputs(training))
+    return plan, evidence_of(corpus, folds, _outputs(training))
 
 
 def _outputs(training: Training) -> Outputs:
@@ -297,9 +296,11 @@ def _fit_linear(
     students = _students(features, teacher, pseudo)
     chosen = choose_all(chain(members, students), evidence, training, searches=plan.searches)
     if outside.continued is not None and outside.continued.old is None:
-        chosen += ancestor_member(outside.continued.ancestor, corpus, evidence)
-    if pseudo is not None:
-        chosen += pseudo.member(corpus, evidence)
+        parts = linear_parts(outside.continued.ancestor, corpus.tokenizer.size, corpus.labels)
+        if parts:
+            chosen.append(known_member("ancestor", parts, corpus, evidence))
+    if pseudo is not None and pseudo.by_vectors is not None:
+        chosen.append(known_member("text_vectors", [pseudo.by_vectors], corpus, evidence))
     if teacher is not None and outside.keep_teacher:
         chosen.append(teacher.chosen)
     # The last fit has to reach its end: what was measured is a member that did.
