@@ -66,7 +66,7 @@ class Fitted:
     """A member that is fitted to some rows; `parameters` None: not yet."""
 
     fit: Fit
-    parameters: Parameters | None
+    parameters: Parameters
     balance: Balance | None
 
     def at(self, strength: float, check: Check = ignore) -> Fitted:
