@@ -48,6 +48,7 @@ from foretell.training.labels.corpus import (
     with_vectors,
 )
 from foretell.training.labels.members import (
+    Chosen,
     Ensembled,
     Evidence,
     Member,
@@ -295,12 +296,7 @@ def _fit_linear(
     members = own_members(plan, features, training.settings.seed)
     students = _students(features, teacher, pseudo)
     chosen = choose_all(chain(members, students), evidence, training, searches=plan.searches)
-    if outside.continued is not None and outside.continued.old is None:
-        parts = linear_parts(outside.continued.ancestor, corpus.tokenizer.size, corpus.labels)
-        if parts:
-            chosen.append(known_member("ancestor", parts, corpus, evidence))
-    if pseudo is not None and pseudo.by_vectors is not None:
-        chosen.append(known_member("text_vectors", [pseudo.by_vectors], corpus, evidence))
+    chosen += _known_members(corpus, evidence, outside, pseudo)
     if teacher is not None and outside.keep_teacher:
         chosen.append(teacher.chosen)
     # The last fit has to reach its end: what was measured is a member that did.
@@ -309,6 +305,18 @@ def _fit_linear(
     # trained.
     metrics = metrics_of_members(chosen, ensembled, evidence, measured_places(corpus, evidence))
     return Linear(ensembled=ensembled, metrics=metrics, teacher=teacher, pseudo=pseudo)
+
+
+def _known_members(
+    corpus: Corpus, evidence: Evidence, outside: Outside, pseudo: PseudoLabels | None
+) -> Iterator[Chosen]:
+    """Yield the members that are fitted already."""
+    if outside.continued is not None and outside.continued.old is None:
+        parts = linear_parts(outside.continued.ancestor, corpus.tokenizer.size, corpus.labels)
+        if parts:
+            yield known_member("ancestor", parts, corpus, evidence)
+    if pseudo is not None and pseudo.by_vectors is not None:
+        yield known_member("text_vectors", [pseudo.by_vectors], corpus, evidence)
 
 
 def _students(
