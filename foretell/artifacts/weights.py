@@ -96,28 +96,22 @@ def check_weights(weights: Weights, shapes: Shapes) -> None:
             )
 
 
-def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
-    """Convert BasicLSTMCell's weights to Keras's: (kernel, recurrent_kernel, bias) with gates i, f,
-    c, o.
+def lstm_weights(weights: Mapping[str, Array], name: str) -> tuple[Array, Array, Array]:
+    """Return kernel, recurrent kernel and bias of a layer as Keras has them, gates i, f, c, o.
 
-    Its kernel [in + units, 4 * units] multiplies input and state together, its gates are i, j, f, o
-    with j the candidate c, and the cell adds 1 to the forget gate.
+    The kernel of a BasicLSTMCell, [in + units, 4 * units], multiplies input and state together, its
+    gates are i, j, f, o with j the candidate c, and the cell adds 1 to the forget gate.
     """
+    kernel = weights[f"{name}/kernel"]
+    bias = weights[f"{name}/bias"]
+    recurrent = weights.get(f"{name}/recurrent_kernel")
+    if recurrent is not None:
+        return kernel, recurrent, bias
     units = bias.shape[0] // 4
     i, j, f, o = np.split(kernel, 4, axis=1)
     bias_i, bias_j, bias_f, bias_o = np.split(bias, 4)
     both = np.concatenate([i, f, j, o], axis=1)
     return both[:-units], both[-units:], np.concatenate([bias_i, bias_f + 1, bias_j, bias_o])
-
-
-def lstm_weights(weights: Mapping[str, Array], name: str) -> tuple[Array, Array, Array]:
-    """Return kernel, recurrent kernel and bias of a layer as `lstm` takes them, also of a
-    BasicLSTMCell.
-    """
-    kernel = weights[f"{name}/kernel"]
-    recurrent = weights.get(f"{name}/recurrent_kernel")
-    bias = weights[f"{name}/bias"]
-    return from_basic_lstm_cell(kernel, bias) if recurrent is None else (kernel, recurrent, bias)
 
 
 def _article_words(settings: WordsSettings, size: int) -> Shapes:

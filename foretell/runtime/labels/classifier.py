@@ -228,6 +228,8 @@ class LabelsRuntime:
         rows = self._probabilities(ids, texts)
         decided = self.decide(rows)
         for i, row in enumerate(rows.tolist()):
+            n_words = len(ids[i]) - (self.tokenizer.start is not None)
+            n_unknown = self.tokenizer.count_unknown(ids[i])
             labels: tuple[Any, ...] | None = None
             probability = max(row)
             label = self.classes[row.index(probability)]
@@ -245,13 +247,9 @@ class LabelsRuntime:
                 probability=probability,
                 probabilities=dict(zip(self.classes, row, strict=True)),
                 reason=reason,
-                flags=tuple(self._flags(ids[i])),
+                flags=tuple(flags_of(n_words, n_unknown, self.metrics)),
                 labels=labels,
             )
-
-    def _flags(self, ids: list[int]) -> list[str]:
-        n_words = len(ids) - (self.tokenizer.start is not None)
-        return flags_of(n_words, self.tokenizer.count_unknown(ids), self.metrics)
 
 
 def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] | None:

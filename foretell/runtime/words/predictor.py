@@ -311,7 +311,11 @@ class Endings:
         run = text.split()[-1]
         starts, ends_in_word = self._starts(run)
         if style == "words" and ends_in_word and in_unspaced_script(run[starts[-1]]):
-            return self._split_character(text, len(run) - starts[-1])
+            before, begun_character, ids = self._before(text, len(run) - starts[-1])
+            # Alone, without marks, it is finished.
+            if self._are_all(begun_character, ids):
+                return begun
+            return before, begun_character, ids
         for start in starts:
             begun = self._before(text, len(run) - start)
             if len(begun[2]):
@@ -330,11 +334,6 @@ class Endings:
         """Split a text before its last letters."""
         begun = "".join(self._tokenizer.runs(text[-n_letters:]))
         return text[:-n_letters], begun, self.ids(begun)
-
-    def _split_character(self, text: str, n_letters: int) -> Split:
-        before, begun, ids = self._before(text, n_letters)
-        # Alone, without marks, it is finished.
-        return (text, "", NO_IDS) if self._are_all(begun, ids) else (before, begun, ids)
 
     def _split_subword(self, text: str) -> Split:
         line = text.rpartition("\n")[2]

@@ -179,7 +179,12 @@ def make_corpus(
         rows=joined_rows(rows),
     )
     corpus = replace(corpus, valid=_measuring(corpus, valid))
-    return _balanced(corpus) if settings.balance else corpus
+    if not settings.balance:
+        return corpus
+    # The class weights are those of the labelled texts.
+    labelled = corpus.rows_of(Origin.LABELS)
+    balance = Balance.of(labelled.label, labelled.weight * labelled.target, len(labels))
+    return replace(corpus, rows=balance.of_rows(corpus.rows), balance=balance)
 
 
 def _measuring(corpus: Corpus, valid: Examples | None) -> Measuring | None:
@@ -191,13 +196,6 @@ def _measuring(corpus: Corpus, valid: Examples | None) -> Measuring | None:
         targets=part_of(valid, corpus.labels).rows.truth(),
         name=valid.name,
     )
-
-
-def _balanced(corpus: Corpus) -> Corpus:
-    """Return texts whose rows have the class weights of the labelled texts."""
-    rows = corpus.rows_of(Origin.LABELS)
-    balance = Balance.of(rows.label, rows.weight * rows.target, len(corpus.labels))
-    return replace(corpus, rows=balance.of_rows(corpus.rows), balance=balance)
 
 
 def with_vectors(corpus: Corpus, path_or_name: str | Path, listener: Listener) -> Corpus:
