@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from foretell.cluster.files import ClusterReport
 
 _FAILED_SHOWN = 3
+_WITHOUT_CLUSTER = ("cluster", "out")
+"""The options that do not need --cluster."""
 
 
 @Parameter(name="*", group=Group("Cluster (files of any size, on several processes)", sort_key=6))
@@ -41,16 +43,13 @@ class ClusterOptions:
     workers: int | None = None
     shard_mb: float | None = None
 
-    _alone: ClassVar = frozenset({"cluster"})
-    """The options that do not need --cluster."""
-
     def check(self) -> bool:
         """Return whether a cluster was asked for."""
         is_asked = self.cluster is not None
         given = [
             f"--{option.name.replace('_', '-')}"
             for option in fields(self)
-            if option.name not in self._alone and getattr(self, option.name) != option.default
+            if option.name not in _WITHOUT_CLUSTER and getattr(self, option.name) != option.default
         ]
         what = f"--cluster with {' and '.join(given)}"
         expect(is_asked or not given, what, "none", "add --cluster local")
@@ -71,8 +70,6 @@ class ClusterFiles(ClusterOptions):
 
     out: Annotated[Name | None, Parameter(metavar="FILE|DIR", group=OUTPUT)] = None
     out_format: Literal["jsonl", "csv"] = "jsonl"
-
-    _alone: ClassVar = frozenset({"cluster", "out"})
 
     def check(self) -> bool:
         """Return whether a cluster was asked for."""

@@ -152,12 +152,12 @@ def write_report(
         writer.write(row, text)
 
 
-def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:
+def aligned(rows: Iterable[Sequence[object]]) -> str:
     """Return rows as columns of equal width: text to the left, numbers to the right."""
     cells = [[_shown(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip_longest(*cells, fillvalue="")]
     lines = ("  ".join(map(_padded, row, widths)) for row in cells)
-    return "\n".join(" " * indent + line.rstrip() for line in lines)
+    return "\n".join(map(str.rstrip, lines))
 
 
 def _padded(cell: str, width: int) -> str:

@@ -237,7 +237,8 @@ def _run(
         need_label=is_evaluated and opened.job == "labels",
     )
     with reserved(task.out, files):
-        output = begin(*_planned(task, files, options, where))
+        task, shards = _planned(task, files, options, where)
+        output = begin(task, files, shards)
         if output.waiting:
             with connected(where.get("cluster", "local")) as cluster:
                 began = time.monotonic()
@@ -250,8 +251,8 @@ def _run(
 
 def _planned(
     task: Task, files: Sequence[StoredFile], options: ReadOptions, where: Where
-) -> tuple[Task, Sequence[StoredFile], list[Shard]]:
-    """Return the task with its columns, the files and the shards."""
+) -> tuple[Task, list[Shard]]:
+    """Return the task with its columns, and the shards."""
     parts: tuple[str, ...] = SCORE if task.command == "score" else ANSWER
     shard_mb = where.get("shard_mb")
     size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
@@ -259,7 +260,7 @@ def _planned(
     columns = columns if task.keep_columns else ["text"]
     if task.out_format == "csv":
         parts = tuple(part for part in parts if part != "probabilities")
-    return replace(task, columns=columns, names=free_names(columns, parts)), files, shards
+    return replace(task, columns=columns, names=free_names(columns, parts)), shards
 
 
 def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str, str]:

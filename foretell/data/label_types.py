@@ -95,6 +95,6 @@ def ordered(names: Iterable[str], label_type: LabelType) -> list[str]:
     return [name for _, name in sorted(zip(values, distinct, strict=True))]
 
 
-def json_value(label: object) -> str | int | float | bool:
+def json_value(label: object) -> Label:
     """Return a label as JSON can hold it."""
-    return label if isinstance(label, str | int | float | bool) else str(label)
+    return label if isinstance(label, Label) else str(label)

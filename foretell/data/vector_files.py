@@ -37,14 +37,13 @@ _MAX_WORD = 4096
 _SHOWN = 60
 _NOT_IN_TEXT = frozenset(range(9))
 
-VectorFormat = Literal["text", "binary"]
 Row = tuple[str, bytes | Array, int]
 """A word, its vector [dimension] as an array or as text, and the number of its line or word from
 1.
 """
 
 
-def format_of(path: Path) -> VectorFormat:
+def format_of(path: Path) -> Literal["text", "binary"]:
     """Return the format of a file of word vectors, by its beginning; DataError: it has none."""
     with open_bytes(path) as stream:
         start = stream.read(_START)

@@ -39,7 +39,7 @@ def test_csv_holds_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
 def test_rows_are_aligned_and_listed() -> None:
     assert aligned([("a", 1), ("bcd", 2000)]) == "a        1\nbcd  2,000"
     assert listed([("a", 1), ("bcd", 2000), ("e", "text")]) == "a    1\nbcd  2,000\ne    text"
-    assert aligned([("x", 0.5)], indent=2) == listed([("x", 0.5)], indent=2) == "  x  0.5000"
+    assert f"  {aligned([('x', 0.5)])}" == listed([("x", 0.5)], indent=2) == "  x  0.5000"
     assert aligned([]) == listed([]) == ""
     # No control sequence, and no line end.
     assert aligned([("a\x1b[0m\nb", 1)]) == listed([("a\x1b[0m\nb", 1)]) == "a\u241b[0m b  1"
