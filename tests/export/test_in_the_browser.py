@@ -5,6 +5,7 @@ Python.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from export_workplace import files_of_folder
 from nasty import nasty_texts
-from page_workplace import check_with_axe, opened
+from page_workplace import check_with_axe, expect_idle, opened
+from playwright.sync_api import expect
 
 from foretell.data.examples import Examples
 from foretell.export.formats import read_back
@@ -118,7 +120,7 @@ def test_next_words_and_continuations_are_the_same_and_shown(
         "!document.querySelector('#continue').disabled"
     )
     assert page.input_value("#text").startswith("the mind")
-    assert page.locator("#answers li").count() == 8
+    expect(page.locator("#answers li")).to_have_count(8)
 
 
 def assert_next_tokens(page: Any, runtime: WordsRuntime, text: str, **length: int) -> None:
@@ -180,39 +182,33 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
     field.press_sequentially("the mind a")
     runtime = WordsRuntime(models["words-counted"])
     begun = [each.word for each in runtime.next("the mind a", k=3, unfinished=True, cache=500)]
-    page.wait_for_function(
-        f"() => document.querySelector('#suggestions bdi').textContent === '{begun[0]}'"
-    )
-    assert shown.all_text_contents() == begun
+    expect(shown).to_have_text(begun)
     field.press("Alt+2")
-    assert field.input_value() == f"the mind {begun[1]} "
+    expect(field).to_have_value(f"the mind {begun[1]} ")
     field.press(".")
-    assert field.input_value() == f"the mind {begun[1]}."
+    expect(field).to_have_value(f"the mind {begun[1]}.")
     # As if the word had been typed: it can be undone.
     field.press("Control+z")
     field.press("Control+z")
-    assert field.input_value() == "the mind a"
+    expect(field).to_have_value("the mind a")
     # Digits are text, and a capital letter finds the word in lower case.
     field.fill("")
     field.press_sequentially("25 The M")
-    page.wait_for_function(
-        "() => document.querySelector('#suggestions bdi')?.textContent === 'mind'"
-    )
+    expect(shown.first).to_have_text("mind")
     field.press("Tab")
-    assert field.input_value() == "25 The Mind "
+    expect(field).to_have_value("25 The Mind ")
     field.fill("the w")
-    page.wait_for_function(
-        "() => document.querySelector('#suggestions bdi').textContent.startsWith('w')"
-    )
+    expect_idle(page)
     first = shown.first.text_content()
+    assert first.startswith("w")
     field.press("Tab")
-    assert field.input_value() == f"the {first} "
-    page.wait_for_function("() => document.querySelectorAll('#suggestions button').length === 3")
+    expect(field).to_have_value(f"the {first} ")
+    expect_idle(page)
     third = shown.nth(2).text_content()
     page.locator("#suggestions button").nth(2).click()
-    assert field.input_value() == f"the {first} {third} "
+    expect(field).to_have_value(f"the {first} {third} ")
     field.press("Escape")
-    assert shown.count() == 0
+    expect(shown).to_have_count(0)
     field.press("Tab")
     assert page.evaluate("document.activeElement.id") != "text"
 
@@ -224,9 +220,7 @@ def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path])
         assert_next_tokens(page, runtime, text, words=100, max_tokens=12)
     page.wait_for_selector("html[data-ready]")
     page.fill("#text", "the mind ")
-    page.wait_for_function(
-        "() => document.querySelector('#answers span').textContent.startsWith('␣')"
-    )
+    expect(page.locator("#answers span").first).to_have_text(re.compile("^␣"))
     assert page.locator("#answers-title").text_content() == "Next token"
 
 
@@ -254,7 +248,7 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
     (verdict,) = runtime.classify(["the mind adapts <img src=x onerror=alert(1)>"])
     first = page.locator("#answers li").first
     page.wait_for_function(
-        f"() => Math.abs(document.querySelector('#answers li').dataset.probability - "
+        f"() => Math.abs(document.querySelector('#answers li')?.dataset.probability - "
         f"{verdict.probability}) < 1e-4"
     )
     assert first.locator("span").first.text_content() == verdict.label
@@ -300,13 +294,45 @@ def test_reports_and_explanations_do_not_run_their_content(
         check_with_axe(page)
 
 
+METRICS = {"precision": 0.5, "recall": 0.25, "f1": 0.333, "support": 12345}
+MANY = {f"a label with a long name {number:02}": METRICS for number in range(77)}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_metrics_of_77_labels_are_in_sight_at_375_pixels(
+    browser: Any, root: Path, address: str, scheme: Any
+) -> None:
+    counts = [[3 if i == j else int(j == i + 1) for j in range(77)] for i in range(77)]
+    confusion = {"names": list(MANY), "counts": counts}
+    metrics = {"accuracy": 0.5, "labels": MANY, "confusion": confusion}
+    (root / "many.html").write_text(report_of(Path("model"), metrics).html, encoding="utf-8")
+    with opened(browser, f"{address}many.html", ready=False, width=375, color_scheme=scheme) as it:
+        check_with_axe(it, 375)
+        cells = it.locator("tr", has_text="a label with").locator("td:last-child")
+        expect(cells).to_have_count(77 + 16)
+        right = "(all) => Math.max(...all.map((cell) => cell.getBoundingClientRect().right))"
+        assert cells.evaluate_all(right) <= 375
+
+
+def test_of_several_labels_those_that_apply_are_named(
+    site: Any, page: Any, models: dict[str, Path]
+) -> None:
+    page.goto(site("labels-multi"))
+    runtime = LabelsRuntime(models["labels-multi"])
+    found = {text: next(iter(runtime.classify([text]))).labels for text in TEXTS if text.strip()}
+    assert len(set(found.values())) > 1
+    for text in {labels: text for text, labels in found.items()}.values():
+        page.fill("#text", text)
+        expected = ", ".join(found[text]) or "none"
+        expect(page.locator("#status")).to_have_text(f"Labels that apply: {expected}")
+        expect(page.locator("#answers b")).to_have_count(len(found[text]))
+
+
 def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> None:
     page.goto(site("words-article"))
     page.wait_for_selector("html[data-ready]")
     page.fill("#text", "the mind adapts and")
     page.wait_for_selector("#answers li")
     page.fill("#text", "xyzzy the mind")
-    page.wait_for_function(
-        "() => document.querySelector('#status').textContent.startsWith('expected 3 words')"
-    )
-    assert page.locator("#answers li").count() == 0
+    expect(page.locator("#status")).to_contain_text("expected 3 words")
+    expect(page.locator("#answers li")).to_have_count(0)

@@ -142,6 +142,13 @@ def check_with_axe(page: Page, width: int = 0) -> None:
     assert not width or page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def expect_idle(page: Page) -> None:
+    """Wait until no part of the page waits for an answer. What a key, a click or a new text
+    requests is waited for from the event itself on.
+    """
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+
+
 def view(page: Page, name: str) -> None:
     """Go to another view by its link."""
     page.get_by_role("link", name=name, exact=True).click()

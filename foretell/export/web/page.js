@@ -1,6 +1,6 @@
 // The page of an exported model: it shows the answer of the model while the user types.
 
-import { bar, isolated, make, percent, wordElement } from "./elements.js";
+import { bar, isolated, make, percent, visible, wordElement } from "./elements.js";
 import { suggestFor } from "./keyboard.js";
 import { LatestRequest } from "./latest_request.js";
 import { Memory } from "./memory.js";
@@ -61,7 +61,7 @@ async function start(model) {
 // The labels, most probable first. Where a text may have several labels, those that apply are bold.
 function labelRows({ labels, probabilities }) {
   const ranked = [...probabilities].sort(([, p], [, q]) => q - p).slice(0, MAX_ROWS);
-  const applying = labels && `Labels that apply: ${labels.join(", ") || "none"}`;
+  const applying = labels && `Labels that apply: ${visible(labels.join(", ")) || "none"}`;
   return [ranked.map(([label, probability]) => {
     const name = isolated(String(label));
     return { name: labels?.includes(label) ? make("b", {}, name) : name, probability };
