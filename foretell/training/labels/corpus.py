@@ -54,7 +54,7 @@ class Measuring:
 
     texts: Sequence[str]
     tokenized: TokenizedTexts
-    targets: Array
+    rows: Rows
     name: str
 
 
@@ -193,7 +193,7 @@ def _measuring(corpus: Corpus, valid: Examples | None) -> Measuring | None:
     return Measuring(
         texts=valid.texts,
         tokenized=encode(valid.texts, corpus.tokenizer),
-        targets=part_of(valid, corpus.labels).rows.truth(),
+        rows=part_of(valid, corpus.labels).rows,
         name=valid.name,
     )
 

@@ -180,6 +180,10 @@ class Evidence:
         """Return the held-out texts where `rows` [held-out text] is true."""
         return replace(self, texts=self.texts[rows], targets=self.targets[rows])
 
+    def no_answers(self) -> Float32s:
+        """Return NaN for each label of each text, [held-out text, label]."""
+        return np.full((len(self.texts), self.outputs.n_labels), np.nan, np.float32)
+
     def logits(self, scores: Callable[[int, Integers], Float32s]) -> Logits:
         """Return logits [held-out text, label]; `scores` gives those of a fold's texts."""
         found = np.zeros((len(self.texts), self.outputs.n_labels))

@@ -31,7 +31,7 @@ from foretell.training.labels.compiled import (
 from foretell.training.labels.members import Evidence
 from foretell.training.labels.network_fit import EMBEDDINGS, TrainableNetwork, make_schedule
 from foretell.training.labels.plan import Plan
-from foretell.training.labels.rows import Source, hard_rows
+from foretell.training.labels.rows import Source
 from foretell.training.labels.stages import Training
 from foretell.training.loop import StepMeans, StepsAhead, TrainingLoop, UnsavedLoop
 
@@ -113,7 +113,7 @@ def fit_network(
     keeps_best = plan.network_folds == 1 and not training.settings.follows_article
     trainable, loop = _train(network, learned, watched, training, keeps_best=keeps_best)
     if plan.network_folds == 1 and trainable.unseen is not None:
-        unseen = np.full((len(evidence.texts), len(training.corpus.labels)), np.nan, np.float32)
+        unseen = evidence.no_answers()
         unseen[evidence.fold_of == 0] = trainable.unseen
     valid = training.corpus.valid
     answers = None
@@ -132,8 +132,8 @@ def _watched(training: Training, evidence: Evidence, plan: Plan) -> ReadTexts | 
         return read_rows(corpus.labelled(evidence.folds.fold_of == 0), training)
     if corpus.valid is None:
         return None
-    rows = hard_rows(corpus.valid.targets, np.ones(len(corpus.valid.texts)), len(corpus.labels))
-    return ReadTexts(texts=read_texts(corpus.valid.tokenized, training), rows=rows)
+    texts = read_texts(corpus.valid.tokenized, training)
+    return ReadTexts(texts=texts, rows=corpus.valid.rows)
 
 
 def _make_network(
@@ -262,8 +262,8 @@ def fold_probabilities(
         return before[_ANSWERS] if len(before[_ANSWERS]) else None
     corpus = training.corpus
     count = plan.network_folds
-    none = np.zeros((0, len(corpus.labels)), np.float32)
-    found = np.full((len(evidence.texts), len(corpus.labels)), np.nan, np.float32)
+    found = evidence.no_answers()
+    none = found[:0]
     fold_of = evidence.folds.fold_of
     steps = 0
     try:

@@ -381,8 +381,7 @@ class _FittedClassifier:
         predicted = self.network.unseen
         if self.linear is None or not (self.plan.folds or self.plan.not_measured):
             # What no text can decide gets weights that need none.
-            shape = (len(self.evidence.texts), self.evidence.outputs.n_labels)
-            predicted = np.full(shape, np.nan, np.float32) if predicted is None else predicted
+            predicted = self.evidence.no_answers() if predicted is None else predicted
         return unseen_predictions(self.evidence, logits, predicted)
 
     def model(self, ensemble: AnyEnsemble, split: Split, kept: EncoderFiles | None) -> Model:

@@ -124,7 +124,7 @@ def of_validation_set(
     decided = outputs.decide(ensemble, answers)
     used = network if network_share(ensemble) else None
     name = f"validation texts ({valid.name})"
-    return Measured(valid.texts, valid.targets, answers, decided, used, name)
+    return Measured(valid.texts, valid.rows.truth(), answers, decided, used, name)
 
 
 def network_share(ensemble: AnyEnsemble) -> float:

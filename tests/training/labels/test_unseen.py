@@ -15,6 +15,7 @@ from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.training.labels.corpus import Measuring, Origin
 from foretell.training.labels.members import Evidence, nested_logits
 from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
+from foretell.training.labels.rows import hard_rows
 from foretell.training.labels.unseen import metrics_of, of_validation_set, unseen_predictions
 
 N = 120
@@ -92,7 +93,9 @@ def test_texts_of_one_fold_are_measured_in_parts() -> None:
 
 def test_the_metrics_of_a_validation_set_are_of_the_finished_classifier() -> None:
     held = evidence(KINDS[0])
-    valid: Any = Measuring(texts=list("ab"), tokenized=Any, targets=held.targets, name="new")  # type: ignore[arg-type]
+    valid: Any = Measuring(
+        texts=list("ab"), tokenized=Any, rows=hard_rows(held.targets, np.ones(N), 2), name="new"
+    )  # type: ignore[arg-type]
     (linear,) = scores(1)
     network = np.exp(scores(1, seed=3)[0])
     for ensemble in (NETWORK_ALONE, Ensemble(network=0.0, linear=1.0)):
@@ -114,7 +117,9 @@ def test_of_several_labels_the_loss_is_that_of_the_answers() -> None:
     held = evidence(outputs)
     network: Any = np.exp(scores(1)[0]).astype(np.float32)
     ensemble = outputs.fit_ensemble(held.targets, network, None)
-    valid: Any = Measuring(texts=[""] * N, tokenized=Any, targets=held.targets, name="new")  # type: ignore[arg-type]
+    valid: Any = Measuring(
+        texts=[""] * N, tokenized=Any, rows=hard_rows(held.targets, np.ones(N), 2), name="new"
+    )  # type: ignore[arg-type]
     found = of_validation_set(valid, ensemble, outputs, network, None)
     metrics: Any = metrics_of(found, ["x", "y"], ensemble)
     assert metrics["valid_loss"] == pytest.approx(mean_log_loss(held.targets, found.answers))
