@@ -70,7 +70,9 @@ def test_no_model_has_seen_what_it_answers(
         "pos": 14,
     }
     note = "1 text has a label that no other text has: counted as answered wrongly"
-    assert note in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert note in shown
+    assert "folds are too optimistic" in shown
 
 
 def test_where_only_one_label_is_left_it_is_the_answer() -> None:

@@ -19,6 +19,11 @@ MIN_OF_LABEL = 5
 MANY_TEXTS = 100
 """With so many different texts a rare label does not keep the others from being measured."""
 
+FEW_OF_LABEL = 15
+"""Texts of each label below which metrics on folds are clearly too high: three in each of five
+folds.
+"""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Folds:
@@ -86,6 +91,18 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
     return (
         f"too few different texts to measure ({len(different)}, of the rarest label {rarest}): "
         f"{MANY_TEXTS} are enough, or {MIN_TEXTS} with {MIN_OF_LABEL} of each label"
+    )
+
+
+def note_on_few(n_texts: int, n_labels: int) -> str:
+    """Return how far metrics on folds of so few texts of each label can be trusted; "": there are
+    enough.
+    """
+    if n_texts >= FEW_OF_LABEL * n_labels:
+        return ""
+    return (
+        f"with {n_texts / n_labels:.1f} texts of each label on average, folds are too optimistic, "
+        "by several points of accuracy: a label is as frequent in a fold as in its training texts"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretell.data.folds import folds_of, make_folds, note_on_unknown
+from foretell.data.folds import FEW_OF_LABEL, folds_of, make_folds, note_on_few, note_on_unknown
 from foretell.data.text_keys import text_key
 
 
@@ -61,3 +61,10 @@ def test_every_text_is_held_out_and_only_labels_of_one_text_are_unknown_then(
             assert (labels[place] in labels[fitted]) == (not alone[place])
     note = note_on_unknown(folds, labels)
     assert note.startswith(f"{sum(alone)} text") or (note == "" and not any(alone))
+
+
+@given(st.integers(2, 2000), st.integers(2, 500))
+def test_few_texts_of_each_label_are_a_caution(n_texts: int, n_labels: int) -> None:
+    note = note_on_few(n_texts, n_labels)
+    assert bool(note) == (n_texts / n_labels < FEW_OF_LABEL)
+    assert not note or note.startswith(f"with {n_texts / n_labels:.1f} texts of each label")

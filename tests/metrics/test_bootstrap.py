@@ -76,6 +76,24 @@ def test_the_exact_interval(hits: int, texts: int, low: float, high: float) -> N
     assert share_of(0, 0) is None
 
 
+def test_the_true_accuracy_lies_in_as_many_intervals_as_claimed() -> None:
+    """Every number of right answers counts as much as it is probable."""
+    n = 100
+    accuracy = 0.8
+    inside = exact = 0.0
+    for hits in range(60, 97):
+        chance = stats.binom.pmf(hits, n, accuracy)
+        predicted = (np.arange(n) >= hits).astype(int)
+        low, high = label_intervals(np.zeros(n, int), predicted, ["a", "b"])["accuracy"]
+        inside += chance * (low <= accuracy <= high)
+        share = share_of(hits, n)
+        assert share is not None
+        exact += chance * (share.low <= accuracy <= share.high)
+    # The exact interval is never too short; the bootstrap's is, by a little.
+    assert 0.92 < inside < 0.97
+    assert exact >= 0.95
+
+
 def test_a_label_that_never_occurs_changes_no_interval() -> None:
     random = np.random.default_rng(5)
     true, predicted = random.integers(0, 2, (2, 40))
