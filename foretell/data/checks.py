@@ -55,12 +55,10 @@ def check_any(examples: Examples) -> None:
             f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items()
         )
         found = f"none ({reasons})" if reasons else "none"
-        raise DataError(
-            "texts with labels",
-            found,
-            where=examples.name,
-            fix="give records with a text and a label",
-        )
+        # The reason is often in a note, which is not shown where reading ends in an error.
+        notes = [note for note in examples.notes if ": dropped " not in note]
+        fix = "; ".join(("give records with a text and a label", *notes))
+        raise DataError("texts with labels", found, where=examples.name, fix=fix)
 
 
 def _looks(label: str) -> str:

@@ -5,7 +5,6 @@ not.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,7 +28,7 @@ from foretell.data.records import (
     value_at,
 )
 from foretell.errors import DataError
-from foretell.readable import listed
+from foretell.readable import listed, nearest
 
 Role = Literal["text", "label"]
 
@@ -187,9 +186,17 @@ def _check_single(value: object, role: Role, name: str, where: str) -> None:
         fix = f"name one of its members: {spelled(role, paths[0])}"
     elif isinstance(value, Mapping):
         fix = 'with pandas: to_json(orient="records", lines=True)'
+    elif role == "text" and _are_records(value):
+        fix = f"take the records out of the file: jq '.{name}' OLD.json > NEW.json"
+    elif role == "text" and as_list(value) is not None:
+        fix = "join its items to one text"
     elif role == "label" and as_list(value) is not None:
         fix = "where texts may have several labels, set multi-label to a separator such as ;"
     raise DataError(f"one value in '{name}'", f"a {type(value).__name__}", where=where, fix=fix)
+
+
+def _are_records(value: object) -> bool:
+    return isinstance((as_list(value) or [None])[0], Mapping)
 
 
 def is_known(name: str) -> bool:
@@ -406,10 +413,9 @@ def _named(names: Sequence[str], wanted: str, role: Option, where: str) -> str:
     folded = [name for name in names if _fold(name) == _fold(wanted)]
     if len(folded) == 1:
         return folded[0]
-    near = difflib.get_close_matches(wanted, names, n=1)
     fix = f"name one of them with {spelled(role, 'COLUMN')}"
-    if near:
-        fix = f"did you mean {spelled(role, near[0])}?"
+    if near := nearest(wanted, names):
+        fix = f"did you mean {spelled(role, near)}?"
     raise DataError(f"a column named '{wanted}'", _listed(names), where=where, fix=fix)
 
 

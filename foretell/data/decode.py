@@ -11,7 +11,6 @@ from __future__ import annotations
 import bz2
 import codecs
 import contextlib
-import difflib
 import errno
 import gzip
 import hashlib
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from foretell.errors import DataError
+from foretell.readable import nearest
 
 STDIN = "-"
 _CHUNK = 1 << 16
@@ -43,6 +43,7 @@ PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
 _OFFICE = "an Office document", "save it as CSV or plain text"
 _STARTS = {
+    b"ARROW1": ("an Arrow (Feather) file", "save it as Parquet, or as CSV"),
     PARQUET: ("a Parquet file", "give its name the ending .parquet, or convert it to text"),
     ZIP: ("an Office document or a zip archive", "save it as CSV or plain text, or unpack it"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _OFFICE,
@@ -98,8 +99,8 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
     siblings = list(known)
     with contextlib.suppress(OSError):
         siblings += [entry.name for entry in resolved.parent.iterdir() if entry.exists()]
-    if near := difflib.get_close_matches(resolved.name, siblings, n=1):
-        fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
+    if near := nearest(resolved.name, siblings):
+        fix = f"did you mean {near if near in known else resolved.parent / near}?"
     elif "://" in str(path):
         fix = f"download it first: curl -LO {path!s:.200}"
     elif " " in resolved.name:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _QUOTES = {"none": "plain characters", "backslash": "escaped by \\"}
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
+_RULE = re.compile(r"\s*((-{3,}|:-+):?\s*)?")
+_HTML = re.compile(rb"\s*<(!doctype|html|table|meta)\b", re.IGNORECASE)
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
 _MAX_TITLE_ROWS = 10
@@ -233,7 +235,10 @@ class Table:
         """Return the record of a row."""
         if len(cells) != len(self.names):
             expected = f"{number_of(len(self.names), 'column')} as in the first row"
-            raise DataError(expected, str(len(cells)), where=where, fix=self.fix)
+            fix = self.fix
+            if len(cells) < len(self.names):
+                fix = "write the delimiter of an empty cell too"
+            raise DataError(expected, str(len(cells)), where=where, fix=fix)
         return self.columns.record(dict(zip(self.names, cells, strict=True)), where)
 
 
@@ -294,14 +299,20 @@ def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, It
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
         )
     every = csv_rows(dialect, itertools.chain(sample, head, lines), first)
-    rows = (row for row in every if row.is_filled)
+    rows = (row for row in every if row.is_filled and not _is_rule(row, dialect))
     start = first_rows(rows, _SAMPLE_ROWS, lambda row: row.size)
     if start and start[0].problem:
         raise _broken(start[0], source.name)
-    fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
+    fix = f'put fields that contain a {DELIMITERS[dialect.delimiter]} into quotes (")'
     table = table_of([row.cells for row in start if row.cells], source, fix)
     below = itertools.islice(itertools.chain(start, rows), table.header_rows, None)
     return Csv(dialect, first, table), below
+
+
+def _is_rule(row: CsvRow, dialect: Dialect) -> bool:
+    """Whether a row is the line below the header of a Markdown table."""
+    is_rule = all(map(_RULE.fullmatch, row.cells)) and "-" in "".join(row.cells)
+    return dialect.delimiter == "|" and is_rule
 
 
 def _beginning(lines: Iterator[str]) -> list[str]:
@@ -457,7 +468,10 @@ def _cell(value: object) -> str:
 def _unreadable(source: Source, reason: str) -> DataError:
     expected = "an Excel workbook or an OpenDocument spreadsheet"
     fix = "save it again, or as CSV"
-    if (kind := no_text(source.start)) is None:
+    if _HTML.match(source.start):
+        found = "an HTML page"
+        fix = "open it in a spreadsheet program and save it as .xlsx"
+    elif (kind := no_text(source.start)) is None:
         found = "text"
         fix = "rename it to .csv or .tsv if it is a table"
     else:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.data.checks import check_any
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.records import Record
 from foretell.errors import DataError
@@ -96,8 +97,9 @@ def test_a_file_without_a_header_loses_no_record(tmp_path: Path) -> None:
         (
             "text,label\na,b\nc,d,e\n",
             {},
-            r"a\.csv, line 3: expected 2 columns as in the first row, found 3",
+            r"a\.csv, line 3: expected 2 columns as in the first row, found 3; put fields that contain a comma",
         ),
+        ("text,label\na,b\nc\n", {}, "found 1; write the delimiter of an empty cell too"),
         (
             'text,label\na,b\n"c,d\n\n',
             {},
@@ -112,6 +114,15 @@ def test_bad_files_are_told(
 ) -> None:
     with pytest.raises(DataError, match=message):
         records(tmp_path, data, **options)
+
+
+def test_the_rule_of_a_markdown_table_is_no_record(tmp_path: Path) -> None:
+    lines = ("| text | label |", "|---|:-:|", "| a - film | pos |", "| --- | --- b |")
+    found = records(tmp_path, "\n".join(lines))
+    assert [(each.text.strip(), each.label) for each in found] == [
+        ("a - film", "pos"),
+        ("---", "--- b"),
+    ]
 
 
 ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
@@ -192,10 +203,18 @@ def test_formulas_without_a_value_are_counted_and_named(
         assert f"({', '.join(places[:3])}" in note
 
 
+def test_where_nothing_is_left_the_notes_say_why(tmp_path: Path) -> None:
+    path = tmp_path / "cells.xlsx"
+    write_xlsx(path, {"Sheet1": [["text", "label"], *([["=A1", "x"]] * 9)]})
+    with pytest.raises(DataError, match=r"9 dropped with .* 9 formulas .* spreadsheet program"):
+        check_any(read_examples(path))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (b"text\tlabel\na\tb\n", "found text; rename it to .csv or .tsv if it is a table"),
+        (b"\r\n<HTML><table>", "found an HTML page; open it in a spreadsheet program"),
         (
             b"PK\x03\x04 and nothing else",
             "an Office document or a zip archive that cannot be read as one",
