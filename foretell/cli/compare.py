@@ -11,7 +11,7 @@ from foretell.cli.options import (
     Name,
     OutputOptions,
 )
-from foretell.cli.output import aligned, show_notes, write_report
+from foretell.cli.output import aligned, show_notes, warnings_as_notes, write_report
 from foretell.cli.reports import Report
 from foretell.metrics.shown import ends_text, name_of, shown_value
 from foretell.readable import excerpt
@@ -48,7 +48,9 @@ def compare(
     columns = columns_of_both([open_model(first), open_model(second)], reading.text)
     examples = reading.read(data, part="test", columns=columns)
     show_notes(examples.notes)
-    report = {"models": [a, b], **compare_models(first, second, examples, text=reading.text)}
+    with warnings_as_notes():
+        found = compare_models(first, second, examples, text=reading.text)
+    report = {"models": [a, b], **found}
     write_report(format, report, _comparison(report, show), _DIFFER, report["differ"])
 
 
