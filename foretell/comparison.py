@@ -119,7 +119,7 @@ def _opened(model: object, where: str) -> Any:
     )
 
 
-def _seen_by(classifier: Any, texts: list[str]) -> str:
+def _seen_by(classifier: object, texts: list[str]) -> str:
     """Return how many texts were in the training data of a model; "": none, or unknown."""
     if not isinstance(classifier, LabelsRuntime):
         return ""
