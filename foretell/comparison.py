@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,12 +12,11 @@ from foretell.artifacts.model import Model
 from foretell.data.estimator_inputs import evaluation_data
 from foretell.data.label_types import label_name
 from foretell.data.records import Reading, columns_of, spelled
-from foretell.errors import SeenTextsWarning, UsageError
+from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.evaluation import LabelPredictions, check_one_label, comparison_report
-from foretell.runtime.labels.seen import seen_by
 from foretell.summary import Trained, directory_of
 
 
@@ -72,10 +70,6 @@ def compare(
             where="b",
             fix="give the model with more labels as b, or measure each by foretell evaluate",
         )
-    for each, where in zip(classifiers, "ab", strict=True):
-        if seen := _seen_by(each, examples.texts):
-            reason = f"{where}: {seen}: its metrics are too good; compare on other texts"
-            warnings.warn(reason, SeenTextsWarning, stacklevel=2)
     answers = [
         _answers(each, labels, examples.texts)
         for each, labels in zip(classifiers, known, strict=True)
@@ -117,13 +111,6 @@ def _opened(model: object, where: str) -> Any:
         type(model).__name__,
         where=where,
     )
-
-
-def _seen_by(classifier: object, texts: list[str]) -> str:
-    """Return how many texts were in the training data of a model; "": none, or unknown."""
-    if not isinstance(classifier, LabelsRuntime):
-        return ""
-    return seen_by(classifier.model.path, texts)[1]
 
 
 def _labels_of(classifier: Any) -> list[str] | None:

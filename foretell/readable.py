@@ -40,19 +40,13 @@ _LONG = 6
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """Return "did you mean best?" where a name is `word` but for a misspelling, else ""."""
-    near = nearest(word, names)
-    return f"did you mean {near}?" if near else ""
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """Return the name that is `word` but for a misspelling; "": there is none."""
     import difflib
 
     for near in difflib.get_close_matches(word, list(names), n=1):
         blocks = difflib.SequenceMatcher(None, word, near).get_matching_blocks()
         misspelled = max(len(word), len(near)) - sum(block.size for block in blocks)
         if misspelled <= 1 + (len(word) >= _LONG):
-            return near
+            return f"did you mean {near}?"
     return ""
 
 

@@ -19,9 +19,7 @@ from sklearn.svm import LinearSVC
 
 import foretell
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.data.text_keys import text_key
-from foretell.errors import ChangedFileError, DataError, SeenTextsWarning, UsageError
-from foretell.runtime.labels.seen import SEEN
+from foretell.errors import ChangedFileError, DataError, UsageError
 from foretell.text_classifier import TextClassifier
 from tests.builders import write_random
 
@@ -132,14 +130,6 @@ def test_any_estimator_can_be_compared(tmp_path: Any) -> None:
     found = foretell.compare(linear, constant, TEXTS, LABELS)
     assert [each["probability_a"] for each in found["differ"]] == [None] * 3
     assert found["b"]["balanced_accuracy"] == 0.5
-
-
-def test_training_texts_are_a_warning(tmp_path: Any) -> None:
-    model = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
-    (model / "run").mkdir()
-    (model / "run" / SEEN).write_bytes(b"".join(text_key(text)[:8] for text in TEXTS[:2]))
-    with pytest.warns(SeenTextsWarning, match="b: 2 of the 6 texts were in the training data"):
-        foretell.compare(of(*[0.5] * 6), model, TEXTS, LABELS)
 
 
 def test_models_that_cannot_be_compared(tmp_path: Any) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from foretell.errors import DataError
-from foretell.readable import nearest
+from foretell.readable import did_you_mean
 
 STDIN = "-"
 _CHUNK = 1 << 16
@@ -98,9 +98,9 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
     fix = "check the path"
     siblings = list(known)
     with contextlib.suppress(OSError):
-        siblings += [entry.name for entry in resolved.parent.iterdir() if entry.exists()]
-    if near := nearest(resolved.name, siblings):
-        fix = f"did you mean {near if near in known else resolved.parent / near}?"
+        siblings += [str(entry) for entry in resolved.parent.iterdir() if entry.exists()]
+    if near := did_you_mean(str(resolved), siblings):
+        fix = near
     elif "://" in str(path):
         fix = f"download it first: curl -LO {path!s:.200}"
     elif " " in resolved.name:

@@ -32,7 +32,7 @@ def test_it_shows_metrics_the_test_and_texts(run: Run, other: str) -> None:
         assert found[key]["macro_f1"] == alone["macro_f1"]
     assert found["differ"]
     shown = run(*command, "--show", "2")
-    assert "a: 40 of the 40 texts were in the training data" in shown.err
+    assert "A: 40 of the 40 texts were in the training data" in shown.err
     text = shown.out
     assert "McNemar's exact test: p = " in text
     assert f"{len(found['differ'])} texts with different labels, the first 2:" in text
