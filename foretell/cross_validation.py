@@ -15,7 +15,7 @@ from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
-from foretell.data.folds import make_folds, note_on_few, note_on_unknown, too_few
+from foretell.data.folds import cautions, make_folds
 from foretell.errors import SettingsError, TooFewTextsWarning
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.tokens import targets_of
@@ -72,12 +72,7 @@ def cross_validate(
                 model = new().fit(part)
             probabilities = model.predict_proba(list(compress(examples.texts, held)))
         answers[np.ix_(np.flatnonzero(held), known)] = probabilities
-    cautions = (
-        note_on_unknown(folds, targets),
-        too_few(examples.texts, targets),
-        note_on_few(len(examples), len(names)),
-    )
-    for sentence in filter(None, cautions):
+    for sentence in cautions(folds, examples.texts, targets):
         listener(Note(sentence))
     measured_on = f"answers of {folds.count} models, each to the texts that it was trained without"
     return answers, {"folds": folds.count, "measured_on": measured_on}

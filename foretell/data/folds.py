@@ -106,6 +106,13 @@ def note_on_few(n_texts: int, n_labels: int) -> str:
     )
 
 
+def cautions(folds: Folds, texts: Sequence[str], targets: Int32s) -> list[str]:
+    """Return how far metrics on folds can be trusted, as sentences."""
+    few = note_on_few(len(texts), int(targets.max()) + 1)
+    found = (note_on_unknown(folds, targets), too_few(texts, targets), few)
+    return list(filter(None, found))
+
+
 def note_on_unknown(folds: Folds, targets: Array) -> str:
     """Return a sentence on texts whose label no text of the other folds has; "": there are none.
 
