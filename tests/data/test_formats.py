@@ -162,7 +162,7 @@ def test_json_is_lines_or_an_array(tmp_path: Path, name: str) -> None:
             r"a\.json, line 2, column \d+: expected one JSON value on the line",
         ),
         ('{\n"text": "a"}', r"line 1, column \d+: expected one JSON .*; write one object a line"),
-        ('{"text": ["a"]}', r"line 1: expected one value in 'text', found a list; join its items"),
+        ('{"text": ["a"]}', r"line 1: expected one value in 'text', found a list"),
         ('{"id": 1, "words": 2}', "clearly the text, found the columns id, words"),
         ('{"text": "a"}\n[1]', r"line 2: expected an object or a string, found a list"),
         ("[]", "expected records, found none"),
