@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.installation import command
@@ -76,6 +77,8 @@ def _help_of(error: CycloptsError, tokens: Sequence[str]) -> str:
         return f"put a text in quotes, or {see}"
     if isinstance(error, cyclopts.UnknownOptionError) and " " in _word_of(error):
         return f"put -- before a text that begins with -, or {see}"
+    if isinstance(error, cyclopts.UnknownOptionError) and Path(_word_of(error)).is_file():
+        return f"name the file as ./{_word_of(error)}"
     return see
 
 

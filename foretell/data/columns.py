@@ -187,9 +187,17 @@ def _check_single(value: object, role: Role, name: str, where: str) -> None:
         fix = f"name one of its members: {spelled(role, paths[0])}"
     elif isinstance(value, Mapping):
         fix = 'with pandas: to_json(orient="records", lines=True)'
+    elif role == "text" and _are_records(value):
+        fix = f"take the records out of the file: jq '.{name}' OLD.json > NEW.json"
+    elif role == "text" and as_list(value) is not None:
+        fix = "join its items to one text"
     elif role == "label" and as_list(value) is not None:
         fix = "where texts may have several labels, set multi-label to a separator such as ;"
     raise DataError(f"one value in '{name}'", f"a {type(value).__name__}", where=where, fix=fix)
+
+
+def _are_records(value: object) -> bool:
+    return isinstance((as_list(value) or [None])[0], Mapping)
 
 
 def is_known(name: str) -> bool:

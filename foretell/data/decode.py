@@ -43,6 +43,7 @@ PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
 _OFFICE = "an Office document", "save it as CSV or plain text"
 _STARTS = {
+    b"ARROW1": ("an Arrow (Feather) file", "save it as Parquet, or as CSV"),
     PARQUET: ("a Parquet file", "give its name the ending .parquet, or convert it to text"),
     ZIP: ("an Office document or a zip archive", "save it as CSV or plain text, or unpack it"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _OFFICE,

@@ -117,6 +117,8 @@ def json_row(line: str, where: str) -> PlacedRow:
         column = error.colno if isinstance(error, json.JSONDecodeError) else 1
         where = f"{where}, column {column}"
         fix = "write one object a line (jq -c .)" if start.startswith("{") else ""
+        if start.startswith("{'"):
+            fix = "this is Python: write each object by json.dumps"
         raise DataError("one JSON value on the line", repr(start), where=where, fix=fix) from error
     return _row(value, where)
 

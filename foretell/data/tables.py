@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _QUOTES = {"none": "plain characters", "backslash": "escaped by \\"}
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
+_RULE = re.compile(r"\s*((-{3,}|:-+):?\s*)?")
 _HTML = re.compile(rb"\s*<(!doctype|html|table|meta)\b", re.IGNORECASE)
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
@@ -298,7 +299,7 @@ def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, It
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
         )
     every = csv_rows(dialect, itertools.chain(sample, head, lines), first)
-    rows = (row for row in every if row.is_filled)
+    rows = (row for row in every if row.is_filled and not _is_rule(row, dialect))
     start = first_rows(rows, _SAMPLE_ROWS, lambda row: row.size)
     if start and start[0].problem:
         raise _broken(start[0], source.name)
@@ -306,6 +307,12 @@ def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, It
     table = table_of([row.cells for row in start if row.cells], source, fix)
     below = itertools.islice(itertools.chain(start, rows), table.header_rows, None)
     return Csv(dialect, first, table), below
+
+
+def _is_rule(row: CsvRow, dialect: Dialect) -> bool:
+    """Whether a row is the line below the header of a Markdown table."""
+    is_rule = all(map(_RULE.fullmatch, row.cells)) and "-" in "".join(row.cells)
+    return dialect.delimiter == "|" and is_rule
 
 
 def _beginning(lines: Iterator[str]) -> list[str]:

@@ -26,6 +26,7 @@ def folder(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "body,stars\n" + "".join(f"{t} {i},{i % 3}\n" for i, (t, _) in enumerate(TEXTS * 20))
     )
     (here / "header.csv").write_text("text,label\n")
+    (here / "-mine.csv").write_text("text,label\n")
     (here / "folder").mkdir()
     (here / "folder" / "mine.txt").write_text("x")
     return here
@@ -39,6 +40,7 @@ COMMANDS = [
         2,
         "Available commands: words, labels; see ",
     ),
+    ("data -mine.csv", 2, "name the file as ./-mine.csv"),
     ("version", 2, "did you mean --version?"),
     ("predict m text", 2, "did you mean classify?"),
     (f"{NEW} --preset bset", 2, "found 'bset'; did you mean best?"),

@@ -68,6 +68,7 @@ def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(FRENCH.encode() * 50)[:-20])
     (tmp_path / "a.txt.bz2").write_bytes(bz2.compress(FRENCH.encode() * 50)[:-20])
     (tmp_path / "a.txt.zst").write_bytes(b"\x28\xb5\x2f\xfd and more")
+    (tmp_path / "a.feather").write_bytes(b"ARROW1\0\0 and more")
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "empty.txt").touch()
     (tmp_path / "link.txt").symlink_to("gone.txt")
@@ -75,6 +76,7 @@ def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
         ("a.txt.gz", "a whole gzip file"),
         ("a.txt.bz2", "a whole bzip2 file, found one that ends too early"),
         ("a.txt.zst", "found a file packed by zstd; unpack it: zstd -d"),
+        ("a.feather", "found an Arrow .* file; save it as Parquet"),
         ("notse.txt", r"did you mean .*notes\.txt"),
         ("nothere.txt", "found nothing; check the path"),
         ("empty.txt", "it is empty"),

@@ -116,6 +116,15 @@ def test_bad_files_are_told(
         records(tmp_path, data, **options)
 
 
+def test_the_rule_of_a_markdown_table_is_no_record(tmp_path: Path) -> None:
+    lines = ("| text | label |", "|---|:-:|", "| a - film | pos |", "| --- | --- b |")
+    found = records(tmp_path, "\n".join(lines))
+    assert [(each.text.strip(), each.label) for each in found] == [
+        ("a - film", "pos"),
+        ("---", "--- b"),
+    ]
+
+
 ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
 EXPECTED = [
     Record("très bon\n5 < 6", "pos", {"text": "très bon\n5 < 6", "label": "pos", "stars": "5"}),
