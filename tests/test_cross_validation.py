@@ -72,7 +72,7 @@ def test_no_model_has_seen_what_it_answers(
     note = "1 text has a label that no other text has: counted as answered wrongly"
     shown = capsys.readouterr().err
     assert note in shown
-    assert "folds are too optimistic" in shown
+    assert "accuracy on stratified folds can be a few points too high" in shown
 
 
 def test_where_only_one_label_is_left_it_is_the_answer() -> None:

@@ -20,7 +20,7 @@ MANY_TEXTS = 100
 """With so many different texts a rare label does not keep the others from being measured."""
 
 FEW_OF_LABEL = 15
-"""Texts of each label below which metrics on folds are clearly too high: three in each of five
+"""Texts of each label below which metrics on folds can be clearly too high: three in each of five
 folds.
 """
 
@@ -101,8 +101,8 @@ def note_on_few(n_texts: int, n_labels: int) -> str:
     if n_texts >= FEW_OF_LABEL * n_labels:
         return ""
     return (
-        f"with {n_texts / n_labels:.1f} texts of each label on average, folds are too optimistic, "
-        "by several points of accuracy: a label is as frequent in a fold as in its training texts"
+        f"with {n_texts / n_labels:.1f} texts of each label on average, accuracy on stratified "
+        "folds can be a few points too high"
     )
 
 
