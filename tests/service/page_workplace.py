@@ -70,6 +70,9 @@ def new_page(browser: Browser, *, width: int = 1100, **options: Any) -> Iterator
     )
     context.set_default_timeout(15_000)
     context.add_init_script(_WATCH)
+    # Where `page.route` is what makes Chromium intercept requests, one that follows at once can
+    # still get through.
+    context.route("**/never-requested", lambda route: route.abort())
     try:
         yield context.new_page()
     finally:
@@ -118,7 +121,9 @@ def opened(browser: Browser, url: str, *, ready: bool = True, **options: Any) ->
 
 @contextmanager
 def holding(page: Page, which: Callable[[Any], bool] = lambda _: True) -> Iterator[list[Route]]:
-    """Hold requests for next words whose body is one of these until the block ends; yield them."""
+    """Hold requests for next words whose body is one of these; yield them. They go on when the
+    block ends.
+    """
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -135,8 +140,9 @@ def check_with_axe(page: Page, width: int = 0) -> None:
     """
     from axe_playwright_python.sync_playwright import Axe
 
+    expect_idle(page)
     # During a transition of colours, axe would measure a contrast that is not the final one.
-    until(page, "() => !document.getAnimations().length && !document.querySelector('[aria-busy]')")
+    until(page, "() => !document.getAnimations().length")
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
     assert not width or page.evaluate("document.documentElement.scrollWidth") == width

@@ -84,6 +84,23 @@ def test_a_stray_quote_in_a_file_with_tabs_is_text(reader: Page) -> None:
     assert found["rows"] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        (
+            "a.csv",
+            f"text\n{RUSSIAN.replace(',', '')}\n".encode("koi8_r"),
+            "read as KOI8-R; if letters",
+        ),
+        ("a.tsv", b'text\tlabel\n"a\nb"\tpos\n', "record 1 has a line break inside quotes"),
+    ],
+)
+def test_the_page_says_what_it_guessed(page: Page, name: str, content: bytes, line: str) -> None:
+    file = {"name": name, "mimeType": "text/plain", "buffer": content}
+    page.locator(".file [type=file]").set_input_files(file)
+    expect(page.locator(".filename")).to_contain_text(line)
+
+
 def test_a_file_with_labels_shows_accuracy_and_disagreements(page: Page, served: Running) -> None:
     texts = ["good way", "bad mind", "the mind", "acting"]
     answers = served.post("/v1/classify", {"texts": texts}).json()["answers"]
@@ -267,14 +284,14 @@ def test_answers_are_sorted_filtered_and_without_a_label_below_a_probability(
 
 def test_a_file_can_be_stopped_and_continued(page: Page, served: Running) -> None:
     texts = [f"{n} mind" for n in range(1000)]
-    requested: list[str] = []
+    requests: list[Route] = []
 
-    def slowly(route: Route) -> None:
-        requested.extend(json.loads(route.request.post_data or "")["texts"])
-        page.wait_for_timeout(30)
-        route.continue_()
+    def pass_only_two(route: Route) -> None:
+        requests.append(route)
+        if len(requests) <= 2:
+            route.continue_()
 
-    page.route("**/v1/classify", slowly)
+    page.route("**/v1/classify", pass_only_two)
     page.evaluate(DROP, ["\n".join(["text", *texts]), "dropped.csv"])
     page.get_by_role("button", name="Classify 1,000 texts").click()
     expect(page.locator(".progress")).to_contain_text("of 1,000")
@@ -287,7 +304,14 @@ def test_a_file_can_be_stopped_and_continued(page: Page, served: Running) -> Non
     _, content = _download(page, "JSONL")
     reasons = [json.loads(line)["reason"] for line in content.decode().splitlines()]
     assert reasons.count("not classified") == 1000 - done
-    requested.clear()
+    requested: list[str] = []
+
+    def pass_all(route: Route) -> None:
+        requested.extend(route.request.post_data_json["texts"])
+        route.continue_()
+
+    page.unroute("**/v1/classify")
+    page.route("**/v1/classify", pass_all)
     continue_button.click()
     expect(page.locator(".progress")).to_contain_text("1,000 of 1,000 texts classified")
     # Texts that have an answer are not sent again.

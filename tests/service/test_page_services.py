@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import TILES, answer, check_with_axe, holding, percent, until, view, visited
+from page_workplace import (
+    TILES,
+    answer,
+    check_with_axe,
+    expect_idle,
+    holding,
+    opened,
+    percent,
+    until,
+    view,
+    visited,
+)
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import TEXT, Running, running, write_labels, write_several, write_words
 
@@ -234,6 +245,16 @@ def test_a_word_that_is_not_finished_is_no_error(words: Page) -> None:
     expect(problem).to_contain_text("found 'mi'")
 
 
+def test_a_token_that_cannot_be_seen_has_a_name(words: Page) -> None:
+    view(words, "How it works")
+    words.locator("#view-how-it-works-model").select_option("char")
+    words.locator("#how-text").fill("a\tb\u200b\u200dc\u00ad 😀\ufe0f")
+    expect_idle(words)
+    names = words.locator(".map thead button").all_inner_texts()
+    assert len(names) > 5
+    assert all(name.strip() and name.isprintable() for name in names), names
+
+
 def test_texts_in_every_script_are_scored(words: Page, tokens: Running) -> None:
     for text in (TEXTS["Thai"], TEXTS["emoji"], " ".join(ALL * 9)):
         words.locator("#words-text").fill(text)
@@ -272,6 +293,30 @@ def test_the_page_shows_the_labels_that_apply(tab: Page, tmp_path: Path) -> None
         expect(page.locator("#file-below")).to_be_hidden()
         button.click()
         expect(page.locator(".texts tbody th")).to_have_text(["ux;bug", "ux;bug"])
+
+
+def test_each_of_many_long_labels_is_explained_by_a_click_at_360_pixels(
+    browser: Browser, tmp_path: Path
+) -> None:
+    labels = tuple(f"{n:02} is a label of an unusually long name" for n in range(12))
+    model = write_labels(tmp_path / "many", labels=labels)
+    with running(model) as it, opened(browser, f"{it.url}/#labels", width=360) as page:
+        page.locator("#labels-text").fill("the good way")
+        page.get_by_role("button", name="Show 4 more labels").click()
+        bars = page.locator(".bars li")
+        expect(bars).to_have_count(12)
+        last = bars.last.locator("bdi").inner_text()
+        bars.last.get_by_role("button").click()
+        expect(page.locator(".effects caption")).to_contain_text(f"The probability of {last} is")
+        page.locator("#labels-text").fill("the bad way")
+        expect_idle(page)
+        expect(bars).to_have_count(12)
+        page.locator("#view-labels .file [type=file]").set_input_files(
+            {"name": "a.csv", "mimeType": "text/csv", "buffer": b"text\ngood way\nbad mind\n"}
+        )
+        page.get_by_role("button", name="Classify 2 texts").click()
+        expect(page.locator(".texts tbody tr")).to_have_count(2)
+        check_with_axe(page, 360)
 
 
 # ---- hostile texts, labels, names and answers: shown, never run
@@ -313,7 +358,7 @@ def test_a_hostile_text_is_shown_in_every_view(shown: Page) -> None:
         page.wait_for_selector("html[data-ready]")
         _type(page, "#labels-text", text)
         page.wait_for_selector(".effects table, .effects p")
-        until(page, "() => !document.querySelector('[aria-busy]')")
+        expect_idle(page)
         page.locator("#view-labels details").last.evaluate("(details) => { details.open = true; }")
         view(page, "How it works")
         page.wait_for_selector(".map")

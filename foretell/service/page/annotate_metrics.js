@@ -1,6 +1,6 @@
 // The metrics of the view "Annotate": all of them of random texts, each with its interval.
 
-import { isolated, make, percent } from "./elements.js";
+import { count, isolated, make, percent } from "./elements.js";
 
 // Shows the state of the service's annotation in the card.
 export function showMetrics(card, { counts, metrics, labels }) {
@@ -22,16 +22,16 @@ function metricRows({ accuracy, macro_f1: macroF1, none, changed }) {
     row("Accuracy of the suggestions", accuracy),
     ...(macroF1 ? [row("Macro F1 of the suggestions", macroF1)] : []),
     row("None of the labels", none),
-    ...(changed ? [row("Predictions changed by the last 50 answers", changed, "random texts")] : []),
+    ...(changed ? [row("Predictions changed by the last 50 answers", changed)] : []),
   ];
 }
 
-function row(name, metric, what = "random texts") {
+function row(name, metric) {
   if (!metric) return make("div", {}, make("dt", {}, name), make("dd", { class: "soft" }, "no random text yet"));
   return make("div", {}, make("dt", {}, name),
     make("dd", {}, make("b", {}, percent(metric.value))),
     make("dd", { class: "soft" }, range(metric), ` ${percent(metric.low)} to ${percent(metric.high)}, `,
-      `${metric.texts.toLocaleString("en")} ${what}`));
+      count(metric.texts, "random text")));
 }
 
 // A line from 0 to 1 with the interval filled. Screen readers skip it: the numbers stand below it.

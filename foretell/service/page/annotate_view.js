@@ -1,6 +1,6 @@
 // The view "Annotate": one text at a time gets its label, by one key; searched texts get theirs at once.
 
-import { announce, find, isolated, make, percent, showError } from "./elements.js";
+import { announce, count, find, isolated, make, percent, showError } from "./elements.js";
 import { saveFile } from "./download.js";
 import { FoundTexts } from "./found_texts.js";
 import { showMetrics } from "./annotate_metrics.js";
@@ -53,8 +53,8 @@ export class AnnotateView {
 
   async #answer(texts, choice) {
     const said = choice.label ?? ANSWERED[choice.answer];
-    const count = texts.length > 1 ? ` (${texts.length} texts)` : "";
-    return this.#update("answers", { texts, ...choice }, `${said}${count}`);
+    const number = texts.length > 1 ? ` (${texts.length} texts)` : "";
+    return this.#update("answers", { texts, ...choice }, `${said}${number}`);
   }
 
   #undo() {
@@ -182,6 +182,6 @@ export class AnnotateView {
 // Another tab or person was first: that answer stays.
 function conflictMessage([{ answer, label, by }, ...others]) {
   const who = by ? ` by ${by}` : "";
-  const more = others.length ? ` So have ${others.length} others.` : "";
+  const more = others.length ? ` The same is true of ${count(others.length, "other text")}.` : "";
   return `This text has an answer already${who}: ${label ?? ANSWERED[answer]}. That answer stays.${more}`;
 }

@@ -148,11 +148,12 @@ function grouped(values, keyOf) {
 
 // A text with its answer; `wrong` is the label of the file if it is another one. A click on the text explains it.
 function textRow(index, text, { label, probability, reason, flags }, wrong, explain) {
-  const notes = [reason, ...flags].filter(Boolean).join("; ");
+  const isEmpty = !text.trim();
+  const notes = [reason, ...(isEmpty ? [] : flags)].filter(Boolean).join("; ");
   const shown = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
   const note = notes ? [" ", make("span", { class: "soft" }, `(${visible(notes)})`)] : [];
   const attributes = { type: "button", class: "link", title: "Explain this text" };
-  const button = make("button", attributes, isolated(shown || "(empty)"));
+  const button = make("button", attributes, isolated(isEmpty ? "(empty)" : shown));
   button.addEventListener("click", () => explain(text));
   const truth = wrong === null ? [] : [make("span", { class: "soft" }, " in the file: ", isolated(wrong))];
   return make("tr", {},

@@ -1,7 +1,6 @@
 // A text field with marked words. A textarea cannot contain marks, so an element behind it, the mirror, repeats its
 // text with the marks. Screen readers skip the mirror.
 
-import { inCodeUnits } from "./code_points.js";
 import { make } from "./elements.js";
 import { insert } from "./suggestions.js";
 
@@ -129,6 +128,14 @@ function commonLengths(before, after, isSame) {
   let suffix = 0;
   while (suffix < max - prefix && isSame(before.at(-1 - suffix), after.at(-1 - suffix))) suffix++;
   return [prefix, suffix];
+}
+
+// The marks of a text with `start` and `end` as offsets in UTF-16 code units instead of code points.
+function inCodeUnits(text, marks) {
+  const offsets = [];
+  for (let offset = 0; offset < text.length; offset += text.codePointAt(offset) > 0xffff ? 2 : 1) offsets.push(offset);
+  offsets.push(text.length);
+  return marks.map((mark) => ({ ...mark, start: offsets[mark.start], end: offsets[mark.end] }));
 }
 
 function makeNode({ part, mark, level }) {

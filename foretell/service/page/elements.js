@@ -3,6 +3,8 @@
 
 // Control characters, bidirectional overrides and isolates, and unpaired surrogates.
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|[\ud800-\udfff]/gu;
+// White space, joiners and selectors alone: a button of them would have no name.
+const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}]+$/u;
 // Milliseconds without a new announcement before a screen reader gets the last one.
 const ANNOUNCEMENT_DELAY = 900;
 
@@ -41,9 +43,15 @@ export function visible(text) {
 }
 
 // An element that shows a word of the vocabulary; "<eos>" is shown as "end of line", the space that belongs to a token
-// as ␣.
+// as ␣, and a word that cannot be seen by its code points.
 export function wordElement(word) {
-  return word === "<eos>" || word === "" ? make("i", {}, "end of line") : isolated(spacesShown(word));
+  if (word === "<eos>" || word === "") return make("i", {}, "end of line");
+  const shown = spacesShown(word);
+  return UNSEEN.test(shown) ? make("i", {}, codePoints(shown)) : isolated(shown);
+}
+
+function codePoints(text) {
+  return Array.from(text, (each) => `U+${each.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`).join(" ");
 }
 
 // A token with its spaces as ␣.

@@ -85,7 +85,8 @@ export class HeatMap {
 
   // The indices of the words, a list for each table.
   #lines(width) {
-    this.canvas.font = getComputedStyle(this.maps).font;
+    const { fontSize, fontFamily } = getComputedStyle(this.maps);
+    this.canvas.font = `${fontSize} ${fontFamily}`;
     const lines = [];
     let free = 0;
     for (let index = this.first; index < this.#states.steps.length; index++) {

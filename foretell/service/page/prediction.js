@@ -28,15 +28,26 @@ export function showPrediction(card, answer, onChoose) {
   label.replaceChildren(...labelsOf(answer).flatMap((name, place) => [place ? ", " : "", isolated(name)]));
   probability.textContent = answer.labels ? "" : percent(answer.probability);
   const ranked = Object.entries(answer.probabilities).toSorted(([, p], [, q]) => q - p);
-  const rows = ranked.slice(0, MAX_LABELS).map(([name, p]) =>
-    make("li", {}, nameElement(name, answer.labels, onChoose), bar(p),
-      make("span", { class: "number" }, percent(p))));
-  const hidden = ranked.length - MAX_LABELS;
-  if (hidden > 0) rows.push(make("li", { class: "soft" }, `and ${count(hidden, "more label")}`));
-  card.querySelector(".bars").replaceChildren(...rows);
+  const rows = ranked.map(([name, p]) =>
+    make("li", {}, nameElement(name, answer.labels, onChoose), bar(p), make("span", { class: "number" }, percent(p))));
+  showRows(card.querySelector(".bars"), rows);
   const notice = card.querySelector(".notice");
   notice.hidden = !answer.flags.length;
   notice.textContent = `This text is unusual: ${answer.flags.join("; ")}. Its probability is less reliable.`;
+}
+
+// Shows the first rows, and a button for the others, which stay once they are shown.
+function showRows(list, rows) {
+  const hidden = list.dataset.all ? [] : rows.splice(MAX_LABELS);
+  list.replaceChildren(...rows);
+  if (!hidden.length) return;
+  const button = make("button", { type: "button", class: "link" }, `Show ${count(hidden.length, "more label")}`);
+  button.addEventListener("click", () => {
+    list.dataset.all = "true";
+    list.lastElementChild.replaceWith(...hidden);
+    hidden[0].querySelector("button").focus();
+  });
+  list.append(make("li", { class: "soft" }, button));
 }
 
 function nameElement(name, labels, onChoose) {

@@ -23,8 +23,8 @@ export class Suggestions {
   #choices = [];
   // The text before the caret that the choices are for.
   #text = null;
-  // The place of a suggestion that was accepted before the suggestions for the text were there; -1: none.
-  #pending = -1;
+  // Which suggestion was accepted before those for the text were there, as a function for `find`; null: none.
+  #pending = null;
   // Whether Tab moves to the next control until the text changes.
   #isOff = false;
   // The text after a suggestion was accepted: its last space is removed if a closing mark follows.
@@ -54,7 +54,7 @@ export class Suggestions {
   wait(text) {
     this.#text = text;
     this.#choices = [];
-    this.#pending = -1;
+    this.#pending = null;
     this.#isOff = false;
     this.isWaiting = true;
   }
@@ -67,11 +67,11 @@ export class Suggestions {
       const key = make("kbd", { "aria-hidden": "true" }, String(place + 1));
       const name = make("span", { title: visible(choice.word) }, isolated(choice.word));
       const button = make("button", { type: "button", "aria-keyshortcuts": `Alt+${place + 1}` }, key, name);
-      button.addEventListener("click", () => this.#accept(choice));
+      button.addEventListener("click", () => this.#tap(choice));
       return button;
     }));
-    const pending = this.#choices[this.#pending];
-    this.#pending = -1;
+    const pending = this.#pending && this.#choices.find(this.#pending);
+    this.#pending = null;
     // Not where the caret has moved or text is selected since then.
     if (pending && this.text === this.#text) this.#accept(pending);
   }
@@ -96,12 +96,18 @@ export class Suggestions {
   #takes(place) {
     if (place < 0 || this.#isOff || this.field.readOnly || !this.#text || this.text !== this.#text) return false;
     if (this.isWaiting) {
-      this.#pending = place;
+      this.#pending = (_, index) => index === place;
       return true;
     }
     const choice = this.#choices[place];
     if (choice) this.#accept(choice);
     return Boolean(choice);
+  }
+
+  // The buttons are those of the text before until the suggestions for the present one are there.
+  #tap(choice) {
+    if (this.isWaiting) this.#pending = ({ word }) => word === choice.word;
+    else this.#accept(choice);
   }
 
   #accept({ added }) {

@@ -71,7 +71,14 @@ export class WordsView {
   // Announces a message, and again together with the next words when they arrive.
   announceFirst(message) {
     this.#announcement = message;
-    announce(message);
+    this.#announce();
+  }
+
+  #announce() {
+    const isWaiting = this.nextRequest.panel.hasAttribute("aria-busy");
+    const words = isWaiting ? [] : this.#choices.slice(0, MAX_ANNOUNCED);
+    const next = words.map(({ word }) => visible(spacesShown(word))).join(", ");
+    announce([this.#announcement, next && `Next: ${next}`].filter(Boolean).join(" "));
   }
 
   // Shows an error; the service numbers texts, which is of no use where there is one.
@@ -160,10 +167,8 @@ export class WordsView {
       }),
       beginning ? this.#fetchBegun(text, beginning, signal) : [],
     ]);
-    const next = whole.map(({ word, probability }) => {
-      const added = isOpen ? tokenAfter(text, word) : following(text, word);
-      return { word, probability, added, isEnding: false };
-    });
+    const next = whole.map(({ word, probability }) =>
+      ({ word, probability, added: this.#added(text, word), isEnding: false }));
     const endings = begun.filter(({ added }) => added);
     const finished = begun.find(({ added }) => !added)?.probability ?? 0;
     const typed = (beginning ? begun : next).filter(({ word }) => isTyped(word));
@@ -203,19 +208,25 @@ export class WordsView {
     this.list.replaceChildren(...choices.map((choice) => make("li", {}, this.#makeButton(choice))));
     const ghost = suggested[0]?.word === "<eos>" ? "" : suggested[0]?.added ?? "";
     if (this.editor.isCaretAtEnd && this.text) this.editor.suggest(ghost.trimEnd());
-    if (first) {
-      const words = choices.slice(0, MAX_ANNOUNCED).map(({ word }) => visible(spacesShown(word))).join(", ");
-      announce(`${this.#announcement} Next: ${words}`.trim());
-    }
+    if (first) this.#announce();
     this.suggestions.show(suggested);
   }
 
   #makeButton(choice) {
-    const { word, probability, added } = choice;
+    const { word, probability, isEnding } = choice;
     const button = make("button", { type: "button" }, make("span", {}, wordElement(word)), bar(probability),
       make("span", { class: "number" }, percent(probability)));
-    button.addEventListener("click", () => this.editor.append(added));
+    button.addEventListener("click", () => {
+      // The text may be another one than that of the request.
+      const added = isEnding ? ending(word, lastWord(this.text)) : this.#added(this.text, word);
+      if (added) this.editor.append(added);
+    });
     return button;
+  }
+
+  // The string to append to a text so that a word or a token follows.
+  #added(text, word) {
+    return hasOpenVocabulary(this.choice.current) ? tokenAfter(text, word) : following(text, word);
   }
 
   #keyDown(event) {
