@@ -129,8 +129,9 @@ text.addEventListener("input", async () => {
 ```"""
 _SERVER = """## On a server
 
-Any server of static files will do. A page with a content security policy needs these sources; on
-another origin than the page, the files need the second line:
+Any server of static files will do. A page with a content security policy needs these sources, and
+its own script in a file. Where these files are on another origin than the page, the policy names
+that origin after each `'self'`, and the files need the second line:
 
 ```http
 Content-Security-Policy: script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'
