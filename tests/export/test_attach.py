@@ -83,7 +83,7 @@ def test_it_opens_from_nginx_and_again_without_a_network(
     nginx: str, browser: Any, models: dict[str, Path]
 ) -> None:
     expected = WordsRuntime(models["words-counted"]).next("the mind", k=1)[0].word
-    with opened(browser, f"{nginx}model/") as page:
+    with opened(browser, f"{nginx}model/", intercepts=False) as page:
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         page.context.set_offline(True)
         for _ in range(2):

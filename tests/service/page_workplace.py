@@ -57,12 +57,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def new_page(browser: Browser, *, width: int = 1100, **options: Any) -> Iterator[Page]:
+def new_page(
+    browser: Browser, *, width: int = 1100, intercepts: bool = True, **options: Any
+) -> Iterator[Page]:
     """Return an empty page.
 
     Args:
         browser: the browser.
         width: width of the window in CSS pixels.
+        intercepts: whether `page.route` works from the next request on; a service worker needs
+            False to answer without a network.
         **options: options of the browser context.
     """
     context = browser.new_context(
@@ -72,7 +76,8 @@ def new_page(browser: Browser, *, width: int = 1100, **options: Any) -> Iterator
     context.add_init_script(_WATCH)
     # Where `page.route` is what makes Chromium intercept requests, one that follows at once can
     # still get through.
-    context.route("**/never-requested", lambda route: route.abort())
+    if intercepts:
+        context.route("**/never-requested", lambda route: route.abort())
     try:
         yield context.new_page()
     finally:
