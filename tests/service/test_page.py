@@ -551,7 +551,7 @@ def test_the_page_in_firefox(served: Running) -> None:
 
 def test_marks_of_a_text_from_right_to_left_lie_behind_its_words(page: Page) -> None:
     # One line begins from the left and one from the right; a suggested word is shown after it.
-    page.locator("#words-text").fill("the mind ٢٥ עלה 1988\nהטלפון עלה 25 % ב־1988 (the mind)")
+    page.locator("#words-text").fill("the mind ٢٥ עלה 1988\nהטלפון עלה 25 % ב־1988 the mind")
     expect_idle(page)
     script = """() => {
       const mirror = document.querySelector("#view-words .mirror");
