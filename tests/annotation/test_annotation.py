@@ -31,6 +31,15 @@ def annotation(tmp_path: Path) -> Iterator[Annotation]:
 def test_one_text_in_five_is_random_and_never_trained_on(
     annotation: Annotation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    trained = set[int]()
+    fit = QuickModel.probabilities
+
+    def noted(model: QuickModel, places: Any, targets: Any) -> Any:
+        trained.update(places.tolist())
+        return fit(model, places, targets)
+
+    # From the start: what was answered last may be fitted before the metrics are asked for.
+    monkeypatch.setattr(QuickModel, "probabilities", noted)
     items = answer_right(annotation, 30)
     parts = [each.part for each in annotation.answers]
     assert all(5 * parts[:n].count("test") >= n for n in range(1, 31))
@@ -41,14 +50,6 @@ def test_one_text_in_five_is_random_and_never_trained_on(
     drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
     assert drawn == pool.drawn[:6].tolist()
     assert all(item.suggested is None for item in items if item.id in drawn)
-    trained = set[int]()
-    fit = QuickModel.probabilities
-
-    def noted(model: QuickModel, places: Any, targets: Any) -> Any:
-        trained.update(places.tolist())
-        return fit(model, places, targets)
-
-    monkeypatch.setattr(QuickModel, "probabilities", noted)
     assert annotation.metrics(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
     assert len(trained) == 24
     assert not pool.reserved[list(trained)].any()

@@ -128,6 +128,25 @@ def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
     expect(field).not_to_be_focused()
 
 
+def test_an_accepted_word_is_undone_alone(page: Page) -> None:
+    field = page.locator("#words-text")
+    field.focus()
+    # Not `field.press`: it gives the focus again, after which typing is undone apart.
+    for key in "the ob":
+        page.keyboard.press(key)
+    expect(page.locator("#view-words .ghost")).to_have_text("stacle")
+    with holding(page) as held:
+        page.keyboard.press("s")
+        while not held:
+            page.wait_for_timeout(20)
+        page.keyboard.press("Tab")
+        for route in held:
+            route.continue_()
+        expect(field).to_have_value("the obstacle ")
+    page.keyboard.press("ControlOrMeta+z")
+    expect(field).to_have_value("the obs")
+
+
 def test_a_suggestion_that_comes_late_leaves_selected_text_alone(page: Page) -> None:
     field = page.locator("#words-text")
     with holding(page):

@@ -11,8 +11,10 @@ const DIGITS = ["Digit1", "Digit2", "Digit3"];
 // it, and the field has an "input" event.
 export function insert(field, text, replaced = 0) {
   field.focus();
-  const caret = field.selectionStart;
-  if (replaced) field.setSelectionRange(caret - replaced, caret);
+  const { selectionStart, selectionEnd } = field;
+  // A selection that changes ends the typing before it, which would be undone together with this string.
+  field.setSelectionRange(0, 0);
+  field.setSelectionRange(selectionStart - replaced, selectionEnd);
   if (document.execCommand("insertText", false, text)) return;
   field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
   field.dispatchEvent(new Event("input", { bubbles: true }));
