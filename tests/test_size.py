@@ -40,14 +40,14 @@ TOKENS = {
     "foretell/hub": 2_950,
     "foretell/*.py": 13_690,
     "foretell": 268_750,
-    "tests": 300_500,
+    "tests": 300_800,
     "bench": 24_600,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
 goal for the whole package is 250,000.
 """
 
-LINES = {"foretell/service/page": 3_990, "foretell/export/web": 1_060}
+LINES = {"foretell/service/page": 4_000, "foretell/export/web": 1_050}
 """Lines of JavaScript, CSS and HTML."""
 
 MODULES = 259
