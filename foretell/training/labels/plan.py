@@ -66,11 +66,12 @@ and the network does not learn from them.
 """
 
 _MAX_CELLS = 4_000_000
-_ENOUGH_HELD = 500
-"""Predictions [held-out text, label] of a member, at most, and texts that are held out all the
-same: ensemble weights are fitted to these predictions many times. With 10,000 labels, 30 million
-of them took four minutes and 4 GB (docs/experiments.md).
+"""Predictions [held-out text, label] of a member, at most: ensemble weights are fitted to them many
+times. With 10,000 labels, 30 million of them took four minutes and 4 GB (docs/experiments.md).
 """
+
+_ENOUGH_HELD = 500
+"""Texts that may be held out even where they have more predictions than that."""
 
 _LONG = 60
 _LARGE = 1 << 29
