@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,11 +13,12 @@ from foretell.artifacts.model import Model
 from foretell.data.estimator_inputs import evaluation_data
 from foretell.data.label_types import label_name
 from foretell.data.records import Reading, columns_of, spelled
-from foretell.errors import UsageError
+from foretell.errors import SeenTextsWarning, UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.evaluation import LabelPredictions, check_one_label, comparison_report
+from foretell.runtime.labels.seen import seen_by
 from foretell.summary import Trained, directory_of
 
 
@@ -28,6 +30,8 @@ def compare(
     **how: Unpack[Reading],
 ) -> Report:
     """Compare two classifiers on labelled texts that had no part in their training.
+
+    A `SeenTextsWarning` says how many of the texts a model of foretell's was trained on.
 
     >>> found = foretell.compare("old-model", "new-model", "test.csv")
     >>> found["differences"]["accuracy"], found["mcnemar"]["p_value"]
@@ -70,6 +74,8 @@ def compare(
             where="b",
             fix="give the model with more labels as b, or measure each by foretell evaluate",
         )
+    for name, each in zip("AB", classifiers, strict=True):
+        _warn_of_seen(name, each, examples.texts)
     answers = [
         _answers(each, labels, examples.texts)
         for each, labels in zip(classifiers, known, strict=True)
@@ -111,6 +117,15 @@ def _opened(model: object, where: str) -> Any:
         type(model).__name__,
         where=where,
     )
+
+
+def _warn_of_seen(name: str, classifier: object, texts: Sequence[str]) -> None:
+    """Give a SeenTextsWarning, on the line that called `compare`, where a model has seen texts."""
+    if not isinstance(classifier, LabelsRuntime):
+        return
+    if seen := seen_by(classifier.model.path, texts)[1]:
+        advice = "its metrics are too good; compare on texts that no model has seen"
+        warnings.warn(f"{name}: {seen}: {advice}", SeenTextsWarning, stacklevel=3)
 
 
 def _labels_of(classifier: Any) -> list[str] | None:

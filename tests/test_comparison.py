@@ -19,7 +19,10 @@ from sklearn.svm import LinearSVC
 
 import foretell
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.errors import ChangedFileError, DataError, UsageError
+from foretell.data.examples import Examples
+from foretell.data.split import Split
+from foretell.errors import ChangedFileError, DataError, SeenTextsWarning, UsageError
+from foretell.runtime.labels.seen import write_seen
 from foretell.text_classifier import TextClassifier
 from tests.builders import write_random
 
@@ -86,6 +89,19 @@ def test_a_classifier_is_compared_as_it_is_in_memory(tmp_path: Any) -> None:
         ):
             copied()
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), probabilities)
+
+
+def test_a_model_that_has_seen_the_texts_is_named(tmp_path: Any) -> None:
+    new, old = (
+        write_random(tmp_path / name, LabelsSettings(**SMALL), ["neg", "pos"])
+        for name in ("new", "old")
+    )
+    (old / "run").mkdir()
+    write_seen(Split(train=Examples(TEXTS[:2], LABELS[:2]), valid=None), old / "run")
+    with pytest.warns(SeenTextsWarning, match="^B: 2 of the 6 texts were in the") as caught:
+        foretell.compare(new, TextClassifier.load(old), TEXTS, LABELS)
+    assert [each.filename for each in caught] == [__file__]
+    foretell.compare(old, new, TEXTS[2:], LABELS[2:])
 
 
 def test_a_model_is_found_from_another_working_directory(tmp_path: Any, monkeypatch: Any) -> None:

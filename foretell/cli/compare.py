@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foretell.cli.inputs import local_model, open_model
+from foretell.cli.inputs import open_model
 from foretell.cli.options import (
     ANY_RECORDS,
     AS_TEXT,
@@ -11,7 +11,7 @@ from foretell.cli.options import (
     Name,
     OutputOptions,
 )
-from foretell.cli.output import aligned, note, show_notes, write_report
+from foretell.cli.output import aligned, show_notes, warnings_as_notes, write_report
 from foretell.cli.reports import Report
 from foretell.metrics.shown import ends_text, name_of, shown_value
 from foretell.readable import excerpt
@@ -39,21 +39,24 @@ def compare(
         data: Texts with labels; - is standard input.
         show: Show up to N texts with different labels; jsonl and csv have all of them.
     """
+    from foretell.classifier import Classifier
     from foretell.comparison import columns_of_both
     from foretell.comparison import compare as compare_models
-    from foretell.runtime.labels.seen import seen_by
+    from foretell.runtime.labels.classifier import LabelsRuntime
 
     format = output.chosen()
-    first = local_model(a)
-    second = local_model(b)
-    models = [open_model(first), open_model(second)]
-    columns = columns_of_both(models, reading.text)
+    first, second = (LabelsRuntime(open_model(name)) for name in (a, b))
+    columns = columns_of_both([first.model, second.model], reading.text)
     examples = reading.read(data, part="test", columns=columns)
     show_notes(examples.notes)
-    for name, model in zip("AB", models, strict=True):
-        if seen := seen_by(model.path, examples.texts)[1]:
-            note(f"{name}: {seen}: its metrics are too good; compare on other texts")
-    report = {"models": [a, b], **compare_models(first, second, examples, text=reading.text)}
+    with warnings_as_notes():
+        metrics = compare_models(
+            Classifier.from_runtime(first),
+            Classifier.from_runtime(second),
+            examples,
+            text=reading.text,
+        )
+    report = {"models": [a, b], **metrics}
     write_report(format, report, _comparison(report, show), _DIFFER, report["differ"])
 
 

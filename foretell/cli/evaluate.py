@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -23,9 +22,8 @@ from foretell.cli.options import (
     OutputOptions,
     expect,
 )
-from foretell.cli.output import Format, Writer, counted, listed, show_notes
+from foretell.cli.output import Format, Writer, counted, listed, warnings_as_notes
 from foretell.cli.reports import Report, suggestions_text, write_labels_report
-from foretell.errors import SeenTextsWarning
 from foretell.metrics.costs import parsed_costs
 from foretell.metrics.shown import score_rows
 
@@ -171,8 +169,7 @@ def _measured_labels(
 
     classifier = Classifier.from_runtime(LabelsRuntime(opened))
     classifier.verbose = 1
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SeenTextsWarning)
+    with warnings_as_notes():
         report: Report = classifier.evaluate(
             data,
             **vars(reading),
@@ -182,7 +179,6 @@ def _measured_labels(
             positive=breakdown.positive,
             mistakes=mistakes,
         )
-    show_notes(str(each.message) for each in caught)
     return report
 
 

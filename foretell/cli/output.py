@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -19,7 +20,7 @@ from typing import Literal, TextIO, TypeVar, cast
 from foretell.artifacts.replacement import new_file
 from foretell.cli.workbook import Workbook
 from foretell.data.cells import csv_cell, flat, json_line
-from foretell.errors import UsageError
+from foretell.errors import SeenTextsWarning, UsageError
 from foretell.progress import write_stderr
 from foretell.readable import UNSAFE, on_one_line, pairs, visible
 
@@ -44,6 +45,15 @@ def show_notes(notes: Iterable[str]) -> None:
     """Write what was chosen or guessed while data was read to stderr."""
     for each in notes:
         note(each)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Write the warnings of the block about texts that a model has seen to stderr, as notes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SeenTextsWarning)
+        yield
+    show_notes(str(each.message) for each in caught)
 
 
 def as_json(value: object) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_workplace import Run, report_of, rows_of
 
+from foretell.artifacts import directory
 from foretell.config import LabelsSettings
 from tests.builders import write_random
 
@@ -39,3 +41,16 @@ def test_it_shows_metrics_the_test_and_texts(run: Run, other: str) -> None:
     assert "different labels" not in run(*command, "--show", "0").out
     rows = rows_of(run(*command, "--format", "csv"))
     assert [row["text"] for row in rows] == [each["text"] for each in found["differ"]]
+
+
+def test_each_model_is_opened_once(run: Run, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    read = directory.read_stored
+
+    def counting(path: Path, listed: Any) -> Any:
+        opened.append(path.name)
+        return read(path, listed)
+
+    monkeypatch.setattr(directory, "read_stored", counting)
+    report_of(run("compare", "reviews-model", other, "reviews.csv", "--json"))
+    assert opened == ["reviews-model", other]
