@@ -127,7 +127,7 @@ COMMANDS: dict[str, Command] = {
         foretell data tickets.csv --text body --label team --html survey.html --json
         foretell data reviews.csv --check-labels --accept-above 0.9 --out clean.csv
         """,
-        arguments="DATA",
+        arguments="DATA...",
     ),
     "label": Command(
         """

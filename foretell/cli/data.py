@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from foretell.cli.inputs import one_source
 from foretell.cli.options import (
     ANY_RECORDS,
     AS_TEXT,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def data(
-    data: Annotated[Name, Parameter(name="DATA")],
+    data: Annotated[tuple[Name, ...], Parameter(name="DATA...")],
     /,
     *,
     valid: Annotated[Name | None, Parameter(metavar="DATA")] = None,
@@ -43,13 +44,15 @@ def data(
     """Survey labelled texts.
 
     Args:
-        data: Texts with labels, as for train labels; - is standard input.
+        data: Texts with labels, as for train labels; - is standard input. Several files with the
+            same columns are one source; a pattern in quotes ('data/*.csv') is all files that match
+            it.
         valid: Count the texts that this validation set shares with DATA.
         test: Count the texts that this test set shares with DATA.
         check_labels: Search for likely label errors: texts for which a linear model, fitted to
             other texts, predicts another label. Takes the time of five fits.
-        out: Write a copy of DATA as CSV with the accepted corrections. Needs --accept or
-            --accept-above.
+        out: Write a copy of DATA as CSV with the accepted corrections: all columns and records, of
+            several files one after another. Needs --accept or --accept-above.
         accept: Accept the corrections whose column accept is yes in this table, which
             --check-labels --format csv has written and you have edited.
         accept_above: Accept every correction whose label has at least this out-of-fold probability,
@@ -72,7 +75,7 @@ def data(
 
     how: Reading = {**reading.how(), "multi_label": multi_label}
     survey = survey_of(
-        data, valid=valid, test=test, check_labels=check_labels, listener=note, **how
+        one_source(data), valid=valid, test=test, check_labels=check_labels, listener=note, **how
     )
     show_notes(survey.notes)
     write_report(format, survey.to_dict(), _text(survey, show), COLUMNS, findings(survey))

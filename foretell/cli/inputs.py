@@ -73,6 +73,13 @@ def _check_no_file(argument: str) -> None:
         ) from None
 
 
+def one_source(names: Sequence[str]) -> object:
+    """Return one source as it is named, of several their paths: they are read as one."""
+    if len(names) == 1:
+        return names[0]
+    return [each if is_address(each) else Path(each) for each in names]
+
+
 def read_records(
     what: str,
     texts: Sequence[str],

@@ -6,12 +6,11 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import local_model
+from foretell.cli.inputs import local_model, one_source
 from foretell.cli.options import (
     ANY_RECORDS,
     AS_TEXT,
@@ -26,7 +25,6 @@ from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import RunOptions, finish
 from foretell.errors import TooFewTextsWarning
-from foretell.hub.client import is_address
 
 
 @Parameter(name="*", group=DATA)
@@ -91,13 +89,6 @@ class Sources:
 _NOTHING_MORE = Sources()
 
 
-def _source(names: Sequence[str]) -> object:
-    """Return one source as it is named, of several their paths: they are read as one."""
-    if len(names) == 1:
-        return names[0]
-    return [each if is_address(each) else Path(each) for each in names]
-
-
 def train_labels(
     data: Annotated[tuple[Name, ...], Parameter(name="DATA...", show_default=False)] = (),
     /,
@@ -132,7 +123,7 @@ def train_labels(
         # `finish` says the same.
         warnings.simplefilter("ignore", TooFewTextsWarning)
         Classifier(training.preset, **given(options), verbose=1).fit(
-            _source(data),
+            one_source(data),
             None if data else [],
             unlabelled=texts if more.unlabelled else None,
             valid=more.valid,
@@ -140,7 +131,7 @@ def train_labels(
             teacher=more.teacher if more.soft is None else existing(more.soft),
             keep_teacher=more.keep_teacher,
             label_hints=more.label_hints,
-            old=_source(more.old) if more.old else None,
+            old=one_source(more.old) if more.old else None,
             continue_from=None if more.continue_ is None else local_model(more.continue_),
             **vars(reading),
             **training.how(),

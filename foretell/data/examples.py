@@ -277,18 +277,22 @@ def _divided(source: object, how: Reading, column: str | None = None) -> _Divide
     """Read the examples of each part of a source, with the values of a column."""
     notes: list[str] = []
     how.setdefault("part", "train")
-    files = several_files(source)
-    if files is None:
-        name = name_of(source)
-        records = iter_records(source, need_label=True, notes=notes, **how)
-    else:
-        name = f"{len(files):,} files"
-        records = _records_of_files(files, notes, how)
+    name, records = labelled_records(source, notes, how)
     separator = how.get("multi_label", "")
     parts = defaultdict[Part | None, _Gathered](lambda: _Gathered(name, separator, column))
     for number, record in enumerate(records, start=1):
         parts[record.part].add(number, record)
     return _Divided(name, notes, parts, how.get("split") or "split")
+
+
+def labelled_records(
+    source: object, notes: list[str], how: Reading
+) -> tuple[str, Iterator[Record]]:
+    """Return the name and the records of a source with labels, which may be several files."""
+    files = several_files(source)
+    if files is None:
+        return name_of(source), iter_records(source, need_label=True, notes=notes, **how)
+    return number_of(len(files), "file"), _records_of_files(files, notes, how)
 
 
 def _records_of_files(
@@ -317,7 +321,7 @@ def _records_of_files(
                 where=file,
                 fix="name the columns with text and label (--text, --label)",
             )
-    note(notes, f"read {len(files):,} files with {count:,} records")
+    note(notes, f"read {number_of(len(files), 'file')} with {number_of(count, 'record')}")
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from foretell.artifacts.replacement import new_file
 from foretell.data.cells import from_csv_cell
 from foretell.data.decode import STDIN
-from foretell.data.examples import Examples, iter_records
+from foretell.data.examples import Examples, iter_records, labelled_records
 from foretell.data.records import Reading, text_of
+from foretell.data.several import several_files
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.surveying.counts import ColumnCounts
 from foretell.surveying.label_check import LabelError
@@ -110,6 +111,8 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
     _check_paths(source, path)
     text_of_row = dict(zip(survey.rows, survey.examples.texts, strict=True))
     names = [column.name for column in survey.columns] or ["text", "label"]
+    label_columns = [survey.label_column, how.get("label"), "label"]
+    _, records = labelled_records(source, [], how)
     changed = 0
     with (
         new_file(path) as new,
@@ -117,7 +120,7 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
     ):
         writer = csv.writer(file)
         writer.writerow(names)
-        for number, record in enumerate(iter_records(source, need_label=True, **how), start=1):
+        for number, record in enumerate(records, start=1):
             fields = dict(record.fields) or {"text": record.text, "label": record.label}
             if text_of_row.get(number, record.text) != record.text:
                 raise DataError(
@@ -128,22 +131,27 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
                 )
             if number in corrections:
                 changed += corrections[number] != record.label
-                fields[survey.label_column or "label"] = corrections[number]
+                # Of several files each may have another.
+                column = next((name for name in label_columns if name in fields), "label")
+                fields[column] = corrections[number]
             writer.writerow([text_of(fields.get(name)) for name in names])
     return changed
 
 
 def _check_paths(source: object, path: Path) -> None:
     """Check that the data can be read once more, and that `path` is another file."""
-    with contextlib.suppress(OSError):
-        if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
-            raise UsageError(
-                "another file than the data",
-                path,
-                where="out",
-                fix="choose another name",
-            )
-    if str(source) == STDIN or isinstance(source, Iterator):
+    several: Sequence[object] | None = several_files(source)
+    files = several or [source]
+    for file in files:
+        with contextlib.suppress(OSError):
+            if isinstance(file, str | Path) and Path(file).expanduser().samefile(path):
+                raise UsageError(
+                    "another file than the data",
+                    path,
+                    where="out",
+                    fix="choose another name",
+                )
+    if STDIN in map(str, files) or isinstance(source, Iterator):
         raise UsageError(
             "data that can be read twice",
             "standard input or an iterator",

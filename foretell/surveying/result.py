@@ -42,7 +42,7 @@ class DataSurvey(SurveyedData):
 
     Attributes:
         name, columns, examples, rows, label_column, source: as in `SurveyedData`.
-        encoding: of a file of text, where it is not UTF-8.
+        encoding: of a file of text, where it is not UTF-8; of several files, of the first such one.
         labels: number of texts of each label, the most frequent first.
         scripts: the share of each script among the letters, the largest first.
         lengths: of the texts, in tokens.

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Unpack, cast
 
 from foretell.data.checks import check_any, check_learnable, data_notes
-from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
+from foretell.data.examples import Examples, gather, labelled_records, read_examples
 from foretell.data.near import MAX_TEXTS as MAX_TEXTS_COMPARED
 from foretell.data.records import Part, Reading
+from foretell.data.several import several_files
 from foretell.errors import DataError, UsageError
 from foretell.surveying.counts import (
     ColumnCounter,
@@ -44,8 +45,8 @@ def survey(
     >>> found.save_html("survey.html")
 
     Args:
-        data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts,
-            [text].
+        data: texts with labels, as `TextClassifier.fit` takes them without `y`, also a list of
+            paths or a pattern; or the texts, [text].
         y: the label of each text, [text]; None: `data` has the labels.
         valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`:
             their texts are compared with those of `data`. They are only read.
@@ -66,7 +67,8 @@ def survey(
             where="check_labels",
             fix="leave one of the two out",
         )
-    source = data
+    # The files of a pattern are those of now, also where they are read again.
+    source = several_files(data) or data
     if y is not None:
         source = tuple(list(cast("Iterable[object]", column)) for column in (data, y))
     how["part"] = "train"
@@ -109,8 +111,9 @@ def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCoun
     """Return the examples of a source, the record number of each, and the counts of the columns."""
     columns = ColumnCounter()
     notes = list[str]()
-    watched = columns.watch(iter_records(source, need_label=True, notes=notes, **how))
-    examples, rows = gather(watched, name_of(source), notes, how.get("multi_label", ""))
+    name, records = labelled_records(source, notes, how)
+    separator = how.get("multi_label", "")
+    examples, rows = gather(columns.watch(records), name, notes, separator)
     check_any(examples)
     try:
         check_learnable(examples)

@@ -31,6 +31,16 @@ def test_the_survey_as_text_and_json(run: Run, wrong: str, workplace: Path) -> N
     assert found["label_errors"] is None
 
 
+@pytest.mark.usefixtures("wrong")
+@pytest.mark.parametrize("names", [("wrong.csv", "reviews.csv"), ("[wr]*e*s.csv", "wrong.csv")])
+def test_several_files_are_one_survey(run: Run, names: tuple[str, str]) -> None:
+    answer = run("data", *names, "--json")
+    found = report_of(answer)
+    assert (found["name"], found["texts"]) == ("2 files", 81)
+    assert found["duplicates"]["texts"] == 41
+    assert "read 2 files with 81 records" in answer.err
+
+
 def test_errors_are_corrected_in_a_copy_by_a_table(run: Run, wrong: str, workplace: Path) -> None:
     answer = run("data", wrong, "--check-labels", "--format", "csv")
     assert "fold 5 of 5" in answer.err

@@ -109,6 +109,28 @@ def test_the_data_is_never_written(data: Path, tmp_path: Path) -> None:
         surveyed(data).write_corrected(tmp_path / "no folder" / "clean.csv")
 
 
+def test_several_files_are_corrected_in_one_copy(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(CSV)
+    (tmp_path / "folder" / "pos").mkdir(parents=True)
+    (tmp_path / "folder" / "pos" / "one.txt").write_text("a file")
+    found = foretell.survey([tmp_path / "*.csv", tmp_path / "folder"], text="text", label="kind")
+    assert (found.name, found.rows) == ("3 files", [1, 3, 4, 5, 7, 8, 9])
+    assert "read 3 files with 9 records" in found.notes
+    # A file that comes later matches the pattern, too.
+    (tmp_path / "aa.csv").write_text(CSV)
+    copy = tmp_path / "clean.csv"
+    assert found.write_corrected(copy, accept={1: "neg", 8: "pos", 9: "neg"}) == 3
+    with copy.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = ["neg", "pos", "pos", "neg", "pos", "pos", "pos", "pos", ""]
+    assert [row["kind"] for row in rows] == kinds
+    assert (rows[-1]["text"], rows[-1]["label"]) == ("a file", "neg")
+    with pytest.raises(UsageError, match="expected another file than the data"):
+        found.write_corrected(tmp_path / "b.csv", accept={1: "neg"})
+    assert (tmp_path / "b.csv").read_text() == CSV
+
+
 def test_a_label_that_looks_like_a_formula_stays_what_it_is(tmp_path: Path) -> None:
     data = tmp_path / "signs.csv"
     table = tmp_path / "errors.csv"
