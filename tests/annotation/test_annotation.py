@@ -16,7 +16,7 @@ from builders import write_random
 
 from foretell import TextClassifier
 from foretell.annotation.annotation import LEASE_SECONDS, Annotation
-from foretell.annotation.ranking import MODEL_FACTOR, QuickModel
+from foretell.annotation.ranking import MODEL_FACTOR, QuickModel, TextPool
 from foretell.config import LabelsSettings
 from foretell.data.examples import read_examples
 from foretell.errors import DataError, ForetellError, UsageError
@@ -108,6 +108,10 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
         opened(tmp_path, texts=["something else"])
     # The journal is free again.
     opened(tmp_path).close()
+    # Its seed decides which texts are drawn.
+    for seed in (5, None):
+        with opened(tmp_path, out=tmp_path / "seeded.jsonl", seed=seed) as annotation:
+            assert annotation._pool.drawn.tolist() == TextPool(tickets(), 5).drawn.tolist()
 
 
 def test_search_and_label_many_at_once(annotation: Annotation) -> None:

@@ -180,6 +180,6 @@ def test_what_changes_little() -> None:
     assert not changes_little(None, enough)
     assert not changes_little(Estimate(0.02, 0.0, 0.06, 200), enough)
     # Of a label with four texts more can be learned.
-    rare = [*answers("train", *"a" * 80, *"b" * 4), *answers("test", *"a" * 20)]
+    rare = [*answers("train", *"a" * 80, *"b" * 4), *answers("test", *"a" * 19, "b")]
     assert not changes_little(changed, rare)
     assert not changes_little(changed, answers("train", *"a" * 100))

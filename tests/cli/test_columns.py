@@ -114,7 +114,7 @@ def test_texts_of_several_columns_are_labelled(
 def test_parts_and_weights_are_columns_that_can_be_named_or_left(run: Run, folder: Path) -> None:
     table = folder / "parts.csv"
     lines = ["text,label,split,fold,weight"]
-    lines += [f"good thing {i},positive,{('train', 'test')[i % 2]},test,much" for i in range(6)]
+    lines += [f"good thing {i},positive,{('train', 'test')[i < 2]},test,much" for i in range(6)]
     table.write_text("\n".join(lines))
 
     def texts(*options: str) -> int:
@@ -122,7 +122,7 @@ def test_parts_and_weights_are_columns_that_can_be_named_or_left(run: Run, folde
         assert isinstance(found, int)
         return found
 
-    assert texts() == 3
+    assert texts() == 2
     assert texts("--split", "") == texts("--split", "fold") == 6
     wrong = run("evaluate", "reviews-model", str(table), "--weight", "weight")
     assert "leave the column out: --weight '' (Python: weight='')" in wrong.err

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -97,14 +97,20 @@ def test_a_line_of_another_version_is_one_error(folder: Path, change: object) ->
 
 def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:
     begun(folder)
-    with pytest.raises(
-        RunError, match="expected the model of the run that is there, found another"
-    ):
-        begun(folder, replace(TASK, model="n" * 64))
-    with pytest.raises(
-        RunError, match="the abstain_below of the run that is there, None, found another"
-    ):
-        begun(folder, replace(TASK, abstain_below=0.5))
+    others = {
+        "command": "score",
+        "model": "n" * 64,
+        "out_format": "csv",
+        "keep_columns": False,
+        "abstain_below": 0.5,
+        "cache": 20,
+        "columns": ["id"],
+        "names": {"label": "foretell_label"},
+    }
+    assert {*others, "out"} == {each.name for each in fields(Task)}
+    for name, value in others.items():
+        with pytest.raises(RunError, match=f"the {name} of the run that is there.*found another"):
+            begun(folder, replace(TASK, **{name: value}))  # type: ignore[arg-type]
     with pytest.raises(
         RunError, match="expected the shards of the run that is there, found another"
     ):

@@ -43,12 +43,16 @@ def test_wrong_labels_are_found_with_their_row_and_suggestion() -> None:
 
 def test_labels_with_fewer_than_five_different_texts_are_not_judged() -> None:
     texts, labels = examples(100)
-    texts += ["rare one", "rare two", "Rare ONE", "rare two", "rare three", "rare four"]
-    labels += ["rare"] * 6
+    labels[10] = "bad"
+    rare = ["rare one", "rare two", "Rare ONE", "rare two", "rare three", "rare four"]
+    texts = rare + texts
+    labels = ["rare"] * 6 + labels
     check = check_labels(texts, labels, list(range(106)), lambda _: None)
     assert check.not_judged == {"rare": 6}
     assert check.judged == 100
     assert all("rare" not in (error.label, error.suggested) for error in check.errors)
+    assert 16 in {error.row for error in check.errors}
+    assert all(texts[error.row] == error.text for error in check.errors)
     # One judged label is nothing to compare.
     check = check_labels([f"text {i}" for i in range(7)], ["a"] * 6 + ["b"], list(range(7)), print)
     assert (check.errors, check.judged, check.not_judged) == ((), 0, {"b": 1, "a": 6})

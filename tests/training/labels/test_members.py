@@ -28,7 +28,13 @@ from foretell.training.labels.corpus import Corpus
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, LogisticFit, Weights, ignore
-from foretell.training.labels.members import Member, choose, choose_all, fit_ensembled
+from foretell.training.labels.members import (
+    Member,
+    choose,
+    choose_all,
+    fit_ensembled,
+    nested_logits,
+)
 from foretell.training.labels.plan import Plan
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues
@@ -69,6 +75,9 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
         expected = expected + members.weights[each.name] * model.scores(*arguments)
     np.testing.assert_allclose(logs, linear_log_probabilities(np.asarray(expected)), atol=1e-3)
     assert mean_accuracy(np.arange(20) % n_labels, np.exp(logs)) > 0.9
+    # What is measured has weights of the other folds.
+    nested = nested_logits(np.stack([each.logits for each in chosen]), held)
+    np.testing.assert_array_equal(members.logits, nested)
 
 
 class Distance:

@@ -33,6 +33,7 @@ from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.network import pad
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.labels import network as module
 from foretell.training.labels import network_fit
@@ -168,6 +169,8 @@ def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> No
     counts = np.array(model.metrics["confusion"]["counts"])
     assert counts.shape == (3, 3)
     assert counts.sum() == model.metrics["valid_texts"] == 24
+    # The others are learned from, eight in a step.
+    assert model.metrics["steps"] == 12 * model.metrics["epochs"]
     ends = [event for event in events if isinstance(event, EpochDone)]
     best = max(ends, key=lambda end: (end.valid_accuracy, -end.valid_loss))  # type: ignore[operator]
     assert best.epoch == model.metrics["best_epoch"]
@@ -180,6 +183,37 @@ def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> No
     assert any("valid_loss" in line for line in logged)
     assert (out / "run" / "report.html").exists()
     assert list(tmp_path.glob("events.out.tfevents*"))
+
+
+def test_each_answer_is_of_the_epoch_that_is_best_for_the_other_texts() -> None:
+    """The first epoch is right about all texts but those of one part, the second about these alone.
+
+    Before the second one the training is resumed.
+    """
+    first = np.eye(2)[(np.arange(20) % 5 == 0).astype(int)]
+    epochs = [first, 1 - first]
+    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0), variables=list)
+    watched: Any = SimpleNamespace(truth=np.zeros(20, np.int32), texts=None)
+    training: Any = SimpleNamespace(settings=small("base"))
+    made: Any = network_fit.TrainableNetwork
+    begun, resumed = (made(network, None, watched, training, None) for _ in range(2))
+    assert begun.evaluate().accuracy == 0.8
+    arrays = {"unseen": begun.unseen}
+    resumed.restore(Checkpoint(0, arrays, {"trainable": begun.values()}))
+    assert resumed.evaluate().accuracy == 0.2
+    np.testing.assert_array_equal(resumed.unseen, first)
+
+
+def test_the_answers_of_these_epochs_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_wrong(self: Any) -> Evaluation:
+        self.unseen = np.eye(2, dtype=np.float32)[1 - self._watched.truth]
+        return Evaluation(loss=1.0, accuracy=0.0)
+
+    monkeypatch.setattr(network_fit.TrainableNetwork, "evaluate", all_wrong)
+    metrics = train(few_films(), FOUR_EPOCHS, out=tmp_path / "m").metrics
+    assert metrics["network_accuracy"] == 0
 
 
 def test_patience_stops_early(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ pytest.importorskip("tensorflow")
 
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,21 @@ def check_same(whole: Model, resumed: Model) -> None:
     assert whole.ensemble == resumed.ensemble
 
 
-def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
+def test_a_validation_set_is_for_the_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "_EPOCHS", 12)
     texts, labels = few_texts(90)
     valid = Examples(texts[60:], labels[60:], name="new")
     model = train_few(tmp_path / "m", valid=valid)
     assert model.metrics["measured_on"] == "validation texts (new)"
     assert "caution" not in model.metrics
     assert sum(each["support"] for each in model.metrics["labels"].values()) == len(valid)
+    # Nothing is decided on it: where all of its labels are wrong the classifier is the same.
+    wrong = Examples(valid.texts, valid.labels[::-1], name="new")
+    again = train_few(tmp_path / "wrong", valid=wrong)
+    check_same(model, again)
+    assert again.metrics["accuracy"] == pytest.approx(1 - model.metrics["accuracy"])
 
 
 def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
@@ -234,18 +243,28 @@ def test_unlabelled_texts_are_learned_from(
 
 
 def labelled_texts(
-    settings: Any = ONE_MEMBER, n_folds: int = 1, **given: Any
+    settings: Any = ONE_MEMBER, n_folds: int = 1, *, swap_held: bool = False, **given: Any
 ) -> tuple[PseudoLabels, Any]:
-    """Return pseudo-labels of unlabelled texts, and the training that made them."""
+    """Return pseudo-labels of unlabelled texts, and the training that made them; where
+    `swap_held`, the labels of the held-out texts are wrong.
+    """
     data = examples()
     parts = {Origin.LABELS: part_of(data, ["neg", "pos"])}
     corpus = make_corpus(parts, MORE, ["neg", "pos"], settings)
-    training: Any = FewTraining(corpus, **given)
-    training.settings = settings
     fold_of = evidence(corpus, 5).folds.fold_of
     folds = Folds(fold_of=np.where(fold_of < n_folds, fold_of, -1).astype(np.int32))
+    if swap_held:
+        label = corpus.rows.label ^ folds.held[corpus.rows.text]
+        corpus = replace(corpus, rows=replace(corpus.rows, label=label))
+    training: Any = FewTraining(corpus, **given)
+    training.settings = settings
     held = evidence_of(corpus, folds, OneLabel(2))
     return pseudo_labels(training, held), training
+
+
+def test_held_out_labels_decide_no_pseudo_label() -> None:
+    one, two = (labelled_texts(swap_held=swapped)[0].labelled for swapped in (False, True))
+    np.testing.assert_array_equal(one.target, two.target)
 
 
 def test_text_vectors_label_and_a_resumed_training_takes_what_they_found(
