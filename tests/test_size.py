@@ -21,38 +21,38 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 23_201,
-    "foretell/service": 18_213,
-    "foretell/annotation": 8_585,
-    "foretell/cluster": 11_577,
-    "foretell/export": 8_679,
-    "foretell/surveying": 7_766,
-    "foretell/training/labels": 44_526,
-    "foretell/training/words": 17_951,
-    "foretell/training/*.py": 13_194,
-    "foretell/runtime": 28_913,
-    "foretell/networks": 11_808,
-    "foretell/artifacts": 15_935,
-    "foretell/data": 35_297,
-    "foretell/ngrams": 14_853,
-    "foretell/text": 5_477,
-    "foretell/metrics": 6_768,
-    "foretell/hub": 3_597,
-    "foretell/*.py": 14_874,
-    "foretell": 282_687,
-    "tests": 316_340,
-    "bench": 26_330,
+    "foretell/cli": 21_630,
+    "foretell/service": 16_870,
+    "foretell/annotation": 7_700,
+    "foretell/cluster": 10_550,
+    "foretell/export": 7_790,
+    "foretell/surveying": 7_000,
+    "foretell/training/labels": 41_930,
+    "foretell/training/words": 16_620,
+    "foretell/training/*.py": 12_090,
+    "foretell/runtime": 27_060,
+    "foretell/networks": 10_770,
+    "foretell/artifacts": 14_700,
+    "foretell/data": 33_180,
+    "foretell/ngrams": 13_670,
+    "foretell/text": 4_740,
+    "foretell/metrics": 5_970,
+    "foretell/hub": 2_950,
+    "foretell/*.py": 13_790,
+    "foretell": 268_920,
+    "tests": 302_000,
+    "bench": 24_600,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
 goal for the whole package is 250,000.
 """
 
-LINES = {"foretell/service/page": 4_100, "foretell/export/web": 1_100}
+LINES = {"foretell/service/page": 4_000, "foretell/export/web": 1_050}
 """Lines of JavaScript, CSS and HTML."""
 
-MODULES = 265
+MODULES = 259
 ANY = 110
-TANGLED = 24
+TANGLED = 21
 """Functions with more than `MANY_BRANCHES` branches."""
 MANY_BRANCHES = 12
 MAX_BRANCHES = 18
