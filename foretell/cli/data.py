@@ -45,14 +45,14 @@ def data(
 
     Args:
         data: Texts with labels, as for train labels; - is standard input. Several files with the
-            same columns are one source; a pattern in quotes ('data/*.csv') is all files that match
-            it.
+            same columns are read as one; a pattern in quotes ('data/*.csv') stands for all files
+            that match it.
         valid: Count the texts that this validation set shares with DATA.
         test: Count the texts that this test set shares with DATA.
         check_labels: Search for likely label errors: texts for which a linear model, fitted to
             other texts, predicts another label. Takes the time of five fits.
-        out: Write a copy of DATA as CSV with the accepted corrections: all columns and records, of
-            several files one after another. Needs --accept or --accept-above.
+        out: Write a copy of DATA as CSV with the accepted corrections. It has all columns and
+            records, those of several files one after another. Needs --accept or --accept-above.
         accept: Accept the corrections whose column accept is yes in this table, which
             --check-labels --format csv has written and you have edited.
         accept_above: Accept every correction whose label has at least this out-of-fold probability,

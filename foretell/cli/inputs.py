@@ -74,7 +74,9 @@ def _check_no_file(argument: str) -> None:
 
 
 def one_source(names: Sequence[str]) -> object:
-    """Return one source as it is named, of several their paths: they are read as one."""
+    """Return what a command reads: a single source by its name, several as a list of paths, which
+    is read as one source.
+    """
     if len(names) == 1:
         return names[0]
     return [each if is_address(each) else Path(each) for each in names]

@@ -49,7 +49,7 @@ def show_notes(notes: Iterable[str]) -> None:
 
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Write the warnings of the block about texts that a model has seen to stderr, as notes."""
+    """Write to stderr, as notes, the warnings of a block that a model has seen some texts."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SeenTextsWarning)
         yield

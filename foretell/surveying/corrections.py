@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
     _check_paths(source, path)
     text_of_row = dict(zip(survey.rows, survey.examples.texts, strict=True))
     names = [column.name for column in survey.columns] or ["text", "label"]
-    label_columns = [survey.label_column, how.get("label"), "label"]
+    label_columns = [survey.label_column, how.get("label")]
     _, records = labelled_records(source, [], how)
     changed = 0
     with (
@@ -131,7 +131,7 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
                 )
             if number in corrections:
                 changed += corrections[number] != record.label
-                # Of several files each may have another.
+                # Several files may have different label columns.
                 column = next((name for name in label_columns if name in fields), "label")
                 fields[column] = corrections[number]
             writer.writerow([text_of(fields.get(name)) for name in names])
@@ -140,8 +140,7 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
 
 def _check_paths(source: object, path: Path) -> None:
     """Check that the data can be read once more, and that `path` is another file."""
-    several: Sequence[object] | None = several_files(source)
-    files = several or [source]
+    files = several_files(source) or (source,)
     for file in files:
         with contextlib.suppress(OSError):
             if isinstance(file, str | Path) and Path(file).expanduser().samefile(path):

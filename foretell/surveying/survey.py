@@ -45,8 +45,8 @@ def survey(
     >>> found.save_html("survey.html")
 
     Args:
-        data: texts with labels, as `TextClassifier.fit` takes them without `y`, also a list of
-            paths or a pattern; or the texts, [text].
+        data: texts with labels, as `TextClassifier.fit` takes them without `y` (a list of paths
+            or a pattern, too); or the texts, [text].
         y: the label of each text, [text]; None: `data` has the labels.
         valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`:
             their texts are compared with those of `data`. They are only read.
@@ -67,10 +67,7 @@ def survey(
             where="check_labels",
             fix="leave one of the two out",
         )
-    # The files of a pattern are those of now, also where they are read again.
-    source = several_files(data) or data
-    if y is not None:
-        source = tuple(list(cast("Iterable[object]", column)) for column in (data, y))
+    source = _source(data, y)
     how["part"] = "train"
     examples, rows, columns = _read(source, how)
     others: dict[Part, object] = {"valid": valid, "test": test}
@@ -107,13 +104,19 @@ def survey(
     )
 
 
+def _source(data: object, y: object) -> object:
+    """Return what is surveyed. It can be read again: the files of a pattern are those of now."""
+    if y is None:
+        return several_files(data) or data
+    return tuple(list(cast("Iterable[object]", column)) for column in (data, y))
+
+
 def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
     """Return the examples of a source, the record number of each, and the counts of the columns."""
     columns = ColumnCounter()
     notes = list[str]()
     name, records = labelled_records(source, notes, how)
-    separator = how.get("multi_label", "")
-    examples, rows = gather(columns.watch(records), name, notes, separator)
+    examples, rows = gather(columns.watch(records), name, notes, how.get("multi_label", ""))
     check_any(examples)
     try:
         check_learnable(examples)

@@ -204,7 +204,7 @@ def test_each_answer_is_of_the_epoch_that_is_best_for_the_other_texts() -> None:
     np.testing.assert_array_equal(resumed.unseen, first)
 
 
-def test_the_answers_of_these_epochs_are_measured(
+def test_the_networks_accuracy_is_that_of_the_answers_it_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def all_wrong(self: Any) -> Evaluation:
