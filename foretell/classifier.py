@@ -46,7 +46,7 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.runtime.labels.seen import seen_by
+from foretell.runtime.seen import seen_by
 from foretell.summary import Trained, directory_of
 from foretell.surveying.shown import show_examples
 from foretell.training.events import Listener, Note, silent

@@ -18,7 +18,7 @@ from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.evaluation import LabelPredictions, check_one_label, comparison_report
-from foretell.runtime.labels.seen import seen_by
+from foretell.runtime.seen import seen_by
 from foretell.summary import Trained, directory_of
 
 

@@ -44,7 +44,7 @@ class ForetellError(Exception):
 
 
 class SeenTextsWarning(UserWarning):
-    """A classifier is measured on texts that it was trained on: the metrics are too good."""
+    """A model is measured on text that it was trained on: the metrics are too good."""
 
 
 class TooFewTextsWarning(UserWarning):

@@ -22,7 +22,7 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.errors import ChangedFileError, DataError, SeenTextsWarning, UsageError
-from foretell.runtime.labels.seen import write_seen
+from foretell.runtime.seen import write_seen
 from foretell.text_classifier import TextClassifier
 from tests.builders import write_random
 

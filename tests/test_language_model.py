@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from foretell.errors import (
     DataError,
     Interrupted,
     RunError,
+    SeenTextsWarning,
     SettingsError,
     UsageError,
 )
@@ -90,6 +92,16 @@ def test_saved_loaded_and_pickled_it_answers_the_same(model: LanguageModel, tmp_
         pickle.loads(pickle.dumps(model)),
     ):
         assert copy.next("the") == model.next("the")
+
+
+def test_text_that_it_was_trained_on_is_no_test(model: LanguageModel) -> None:
+    for seen in (model, LanguageModel.load(model._home.path)):
+        with pytest.warns(SeenTextsWarning, match=r"100\.00 % of the lines were in") as caught:
+            seen.evaluate(LINES, cache=5)
+        assert [each.filename for each in caught] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.evaluate([f"no {line}" for line in LINES])
 
 
 def test_validation_text_can_be_given(tmp_path: Path) -> None:

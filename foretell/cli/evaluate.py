@@ -152,7 +152,9 @@ def _measured_words(opened: Model, data: str, cache: int) -> Report:
 
     corpus = open_corpus(data, part="test")
     lines = Corpus(corpus.name, lambda: counted(corpus, "evaluating"), corpus.notes)
-    return LanguageModel.from_runtime(WordsRuntime(opened)).evaluate(lines, cache=cache)
+    model = LanguageModel.from_runtime(WordsRuntime(opened))
+    with warnings_as_notes():
+        return model.evaluate(lines, cache=cache)
 
 
 def _measured_labels(

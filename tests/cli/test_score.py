@@ -22,7 +22,9 @@ def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
     assert plain["log_probability"] != cached["log_probability"]
     changed = ("log_probability", "perplexity", "bits_per_character", "bits_per_byte")
     assert plain | {name: cached[name] for name in changed} == cached
-    evaluated = report_of(run("evaluate", "notes-model", "notes.txt", "--cache", "50", "--json"))
+    answer = run("evaluate", "notes-model", "notes.txt", "--cache", "50", "--json")
+    assert "the lines were in the training data: the metrics are too good" in answer.err
+    evaluated = report_of(answer)
     assert cached.items() < evaluated.items()
     assert set(evaluated["suggestions"]["models"]) == {"network", "cache"}
     assert score(run, "notes.txt", "--cache", "0") == plain

@@ -22,7 +22,7 @@ from foretell.data.text_keys import text_key
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
 from foretell.readable import percent
-from foretell.runtime.labels.seen import seen_by
+from foretell.runtime.seen import seen_by
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.replay import MAX_UNLABELLED, Replay, replayed

@@ -27,7 +27,7 @@ from foretell.data.folds import Folds, folds_of, note_on_unknown, too_few
 from foretell.data.label_types import ordered
 from foretell.data.split import Split
 from foretell.presets import changed
-from foretell.runtime.labels.seen import write_seen
+from foretell.runtime.seen import write_seen
 from foretell.training.labels.ancestor import linear_parts
 from foretell.training.labels.answers import Answers, answers_of, taught_metrics
 from foretell.training.labels.candidates import (

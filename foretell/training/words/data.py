@@ -20,6 +20,7 @@ from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
 from foretell.readable import number_of
+from foretell.runtime.seen import noting_seen
 from foretell.text.tokenizer import Tokenizer, utf8_bytes
 from foretell.training.budget import InTime
 from foretell.training.checkpoints import sealed, sealing
@@ -259,7 +260,12 @@ def _encoded(run: Run, stem: str, corpus: Corpus, tokenizer: Tokenizer) -> Token
     name = f"{stem}.{kind_for(tokenizer)}"
     return TokenFile(
         _cached(
-            run, name, corpus, text, cut, lambda lines, path: write_tokens(lines, tokenizer, path)
+            run,
+            name,
+            corpus,
+            text,
+            cut,
+            lambda lines, path: write_tokens(noting_seen(lines, run.folder), tokenizer, path),
         )
     )
 
