@@ -15,7 +15,8 @@ from foretell.artifacts.manifest import MANIFEST
 from foretell.cluster.output import Done, Failed, Json, Output, Task, begin, reserved
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names
 from foretell.cluster.session import Cluster, connected, require_cluster
-from foretell.cluster.shards import Shard, plan
+from foretell.cluster.shard import Shard
+from foretell.cluster.shards import plan
 from foretell.cluster.storage import StoredFile, absolute, input_files
 from foretell.cluster.worker import process, together
 from foretell.config import Job

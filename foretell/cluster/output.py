@@ -28,7 +28,7 @@ from foretell.arrays import Float32s
 from foretell.artifacts.replacement import make_directories, typed
 from foretell.cluster import storage
 from foretell.cluster.rows import OutFormat
-from foretell.cluster.shards import Shard
+from foretell.cluster.shard import Shard
 from foretell.cluster.storage import StoredFile, is_bucket, join, name_of
 from foretell.errors import RunError
 from foretell.training.run_lock import lock

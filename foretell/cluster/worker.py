@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from foretell.cluster.output import Done, Failed, Output, Task
 from foretell.cluster.rows import ANSWER, SCORE, kept, no_answer, row_writer, verdict_parts
-from foretell.cluster.shards import Row, Shard, open_shard
+from foretell.cluster.shard import Row, Shard
+from foretell.cluster.shards import open_shard
 from foretell.cluster.storage import join, new_file
 from foretell.data.decode import sha256_of
 from foretell.data.records import Record

@@ -10,6 +10,11 @@ from typing import Any
 
 from builders import TEXT
 
+from foretell.cluster.shard import Shard
+from foretell.cluster.shards import open_shard, plan
+from foretell.cluster.storage import input_files
+from foretell.data.records import ReadOptions, Record
+
 WORDS = TEXT.split()
 
 
@@ -48,3 +53,15 @@ def rows_of(part: Path) -> list[dict[str, Any]]:
             if part.suffix == ".csv"
             else [json.loads(line) for line in file]
         )
+
+
+def shards_of(path: Path, size: int, options: ReadOptions | None = None) -> list[Shard]:
+    return plan(input_files([path]), options or ReadOptions(), None, size)[0]
+
+
+def texts_of(shards: list[Shard]) -> list[str]:
+    return [record.text for shard in shards for record, _ in open_shard(shard)]
+
+
+def records_of(shards: list[Shard]) -> list[tuple[Record, bool]]:
+    return [(record, bool(problem)) for shard in shards for record, problem in open_shard(shard)]
