@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 # Control characters but tab and newline, the embeddings and isolates that reverse the text around
 # them, and lone surrogates, which no terminal can show.
-UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+UNSAFE = re.compile(f"[{_UNSAFE}]")
+
+FIRST_STRONG_ISOLATE = "\u2068"
+POP_ISOLATE = "\u2069"
+# An isolate that ends cannot reverse the text around it.
+_ISOLATED = re.compile(f"{FIRST_STRONG_ISOLATE}[^{_UNSAFE}]*{POP_ISOLATE}")
+_UNSAFE_OR_ISOLATED = re.compile(f"{_ISOLATED.pattern}|{UNSAFE.pattern}")
+_FROM_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
 def percent(part: float) -> str:
@@ -38,16 +47,22 @@ _LONG = 6
 """Letters from which a word may have two misspelled ones; a shorter word one."""
 
 
-def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """Return "did you mean best?" where a name is `word` but for a misspelling, else ""."""
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the name that is `word` but for a misspelling; None: there is none."""
     import difflib
 
     for near in difflib.get_close_matches(word, list(names), n=1):
         blocks = difflib.SequenceMatcher(None, word, near).get_matching_blocks()
         misspelled = max(len(word), len(near)) - sum(block.size for block in blocks)
         if misspelled <= 1 + (len(word) >= _LONG):
-            return f"did you mean {near}?"
-    return ""
+            return near
+    return None
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """Return "did you mean best?" with the `nearest` of the names; "": there is none."""
+    near = nearest(word, names)
+    return "" if near is None else f"did you mean {near}?"
 
 
 def number_of(count: int, noun: str) -> str:
@@ -76,15 +91,28 @@ def pairs(rows: Iterable[tuple[str, str]], indent: int = 2) -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with each control character replaced by one that can be seen; newline and tab
-    stay.
+    """Return `text` with each control character replaced by one that can be seen; newline, tab and
+    what is `isolated` stay.
 
     Texts, labels and file names may hold control sequences of terminals.
     """
-    return UNSAFE.sub(_picture, text)
+    return _UNSAFE_OR_ISOLATED.sub(_picture, text)
+
+
+def isolated(name: str) -> str:
+    """Return a name for a sentence or a list, `visible`; in isolates (Unicode's UAX 9) where it is
+    from right to left, so that it cannot move the number or the name after it.
+    """
+    shown = visible(name)
+    outside = _ISOLATED.sub("", shown)
+    if _FROM_RIGHT_TO_LEFT.isdisjoint(map(unicodedata.bidirectional, outside)):
+        return shown
+    return f"{FIRST_STRONG_ISOLATE}{UNSAFE.sub(_picture, name)}{POP_ISOLATE}"
 
 
 def _picture(match: re.Match[str]) -> str:
+    if len(match[0]) > 1:
+        return match[0]
     code = ord(match[0])
     if code < 0x20:
         # U+2400 and following are pictures of the C0 controls: ␛ for escape.

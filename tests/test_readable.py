@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 
 from foretell import errors
 from foretell.artifacts.model import Model
-from foretell.cli.output import Writer
+from foretell.cli.output import Writer, aligned
 from foretell.config import WordsSettings
 from foretell.data.cells import csv_cell, from_csv_cell, json_line
 from foretell.errors import DataError, ForetellError
 from foretell.machine import usable_processors
-from foretell.readable import visible
+from foretell.readable import isolated, pairs, visible
 from foretell.runtime.html import card, frame
+from foretell.surveying.counts import counted
 from foretell.training.report import Report, report_of
 from tests.builders import random_model
 
@@ -39,6 +40,22 @@ def test_no_control_character_is_left(text: str) -> None:
     controls = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u202e"} - {"\t", "\n"}
     assert not controls & set(shown)
     assert visible("a\x1b[31m\tb\nc\x7f\x9b") == "a\u241b[31m\tb\nc\u2421\ufffd"
+
+
+FROM_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
+NAMES = st.text(st.sampled_from("אבعر٣ab1,(< \u2068\u2069\u202e"), min_size=1)
+
+
+@given(st.lists(NAMES, min_size=1, unique=True))
+def test_a_name_from_right_to_left_moves_no_number_beside_it(names: list[str]) -> None:
+    """It stands in isolates, in HTML in an element of its own, and so do the others."""
+    rows = [("labels", counted(dict.fromkeys(names, 7)))]
+    rows += [(f"names {place}", isolated(name)) for place, name in enumerate(names)]
+    for shown in (visible(pairs(rows)), aligned([(name, 7) for name in names])):
+        assert not FROM_RIGHT_TO_LEFT.search(re.sub("\u2068[^\u2066-\u2069]*\u2069", "", shown))
+    html = re.sub("<bdi>[^<]*</bdi>", "", card("survey", rows))
+    assert not FROM_RIGHT_TO_LEFT.search(html)
+    assert html.count("<bdi>") == html.count("</bdi>")
 
 
 NASTY = st.text(alphabet="=+-@'\" ;,|\t\r\nab1＝") | st.text()

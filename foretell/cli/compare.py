@@ -14,7 +14,7 @@ from foretell.cli.options import (
 from foretell.cli.output import aligned, show_notes, warnings_as_notes, write_report
 from foretell.cli.reports import Report
 from foretell.metrics.shown import ends_text, name_of, shown_value
-from foretell.readable import excerpt
+from foretell.readable import excerpt, isolated
 
 _DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")
 # The usual level of significance.
@@ -89,7 +89,7 @@ def _comparison(report: Report, show: int) -> str:
     if texts and show:
         lines = [("true", "A", "B", "text")]
         for each in texts[:show]:
-            a, b = (f"{each[model]} {each[f'probability_{model}']:.2f}" for model in "ab")
+            a, b = (f"{isolated(each[model])} {each[f'probability_{model}']:.2f}" for model in "ab")
             lines.append((each["label"], a, b, excerpt(each["text"])))
         title = f"{len(texts):,} texts with different labels"
         if len(texts) > show:

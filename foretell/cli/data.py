@@ -18,7 +18,7 @@ from foretell.cli.options import (
     expect,
 )
 from foretell.cli.output import aligned, note, show_notes, write_report
-from foretell.readable import excerpt, number_of
+from foretell.readable import excerpt, isolated, number_of
 
 if TYPE_CHECKING:
     from foretell.data.records import Reading
@@ -99,7 +99,7 @@ def _text(survey: DataSurvey, show: int) -> str:
         (
             each.row,
             each.label,
-            f"{each.suggested} {each.suggested_probability:.2f}",
+            f"{isolated(each.suggested)} {each.suggested_probability:.2f}",
             excerpt(each.text),
         )
         for each in errors[:show]

@@ -22,7 +22,7 @@ from foretell.cli.workbook import Workbook
 from foretell.data.cells import csv_cell, flat, json_line
 from foretell.errors import SeenTextsWarning, UsageError
 from foretell.progress import write_stderr
-from foretell.readable import UNSAFE, on_one_line, pairs, visible
+from foretell.readable import UNSAFE, isolated, on_one_line, pairs, visible
 
 Format = Literal["text", "jsonl", "csv"]
 Item = TypeVar("Item")
@@ -171,7 +171,9 @@ def aligned(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _padded(cell: str, width: int) -> str:
-    return cell.rjust(width) if cell.lstrip("-")[:1].isdigit() else cell.ljust(width)
+    shown = isolated(cell)
+    space = " " * (width - len(cell))
+    return space + shown if cell.lstrip("-")[:1].isdigit() else shown + space
 
 
 def listed(rows: Iterable[tuple[str, object]], *, indent: int = 0) -> str:

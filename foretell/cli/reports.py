@@ -18,7 +18,7 @@ from foretell.metrics.shown import (
     shown_value,
     with_ends,
 )
-from foretell.readable import excerpt, on_one_line, percent
+from foretell.readable import excerpt, isolated, on_one_line, percent
 
 Report = dict[str, Any]
 """What `evaluation_report` or `multi_label_report` of `foretell.runtime.labels` returns."""
@@ -77,9 +77,8 @@ def labels_text(report: Report) -> str:
     warning = majority_of(report)
     blocks = [listed(head), f"{on_one_line(warning)}." if warning else ""]
     if unknown := report.get("unknown_labels"):
-        blocks.append(
-            f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}."
-        )
+        names = ", ".join(isolated(on_one_line(label)) for label in unknown)
+        blocks.append(f"The model lacks these labels of the data: {names}.")
     if slices := report.get("slices"):
         keys = ["texts", *(key for key in _HEAD if key in report)]
         rows = ((row["value"], row, row.get("intervals", {})) for row in slices["values"])

@@ -10,7 +10,7 @@ from foretell.data.columns import MIN_TO_JUDGE, are_dates
 from foretell.data.examples import Examples
 from foretell.data.records import spelled
 from foretell.errors import DataError
-from foretell.readable import listed
+from foretell.readable import isolated, listed
 
 UNIQUE_SHARE = 0.8
 """Number of labels, as a share of the number of texts, above which nothing can be learned."""
@@ -76,7 +76,9 @@ def similar_label_notes(labels: Sequence[str]) -> list[str]:
     alike = [names for names in variants.values() if len(names) > 1]
     if not alike:
         return []
-    groups = (" and ".join(f"'{name}' ({counts[name]:,})" for name in names) for names in alike)
+    groups = (
+        " and ".join(f"'{isolated(name)}' ({counts[name]:,})" for name in names) for names in alike
+    )
     shown = listed(groups, _NAMES_SHOWN)
     return [f"labels that look alike (case, white space, invisible or similar letters): {shown}"]
 

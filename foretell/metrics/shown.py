@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from foretell.metrics import Report
-from foretell.readable import duration, percent
+from foretell.readable import duration, isolated, percent
 
 Metrics = Mapping[str, object]
 
@@ -169,7 +169,8 @@ def majority_of(metrics: Metrics) -> str:
     accuracy = number(metrics.get("accuracy"))
     part = percent(share)
     found = (
-        f"{part} of the texts have the label '{largest}', so an accuracy of {part} needs no model"
+        f"{part} of the texts have the label '{isolated(largest)}', so an accuracy of {part} needs "
+        "no model"
     )
     if accuracy is not None and share < 1 and accuracy < share + by_chance(share, total):
         return f"{found}; the accuracy here is not higher by more than chance"

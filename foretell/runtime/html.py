@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from html import escape
 
-from foretell.readable import visible
+from foretell.readable import FIRST_STRONG_ISOLATE, POP_ISOLATE, visible
 
 _CELL = "text-align:left;vertical-align:top"
 
@@ -37,12 +37,16 @@ def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
 
 
 def html_text(value: object, most: int = 10_000) -> str:
-    """Escape a text, cut it after `most` characters, and isolate it: it cannot reorder the text
-    around it.
+    """Escape a text, cut it after `most` characters, and isolate it, and what is `isolated` in it:
+    it cannot reorder the text around it.
     """
-    text = visible(str(value))
-    text = text if len(text) <= most else f"{text[:most].rstrip()} …"
-    return f"<bdi>{escape(text)}</bdi>"
+    text = str(value)
+    if len(text) > most:
+        text = f"{text[:most].rstrip()} …"
+    shown = escape(visible(text))
+    for mark, tag in ((FIRST_STRONG_ISOLATE, "<bdi>"), (POP_ISOLATE, "</bdi>")):
+        shown = shown.replace(mark, tag)
+    return f"<bdi>{shown}</bdi>"
 
 
 def html_page(title: str, style: str, parts: Iterable[str]) -> str:

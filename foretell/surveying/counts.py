@@ -12,7 +12,7 @@ import numpy as np
 
 from foretell.data.examples import Examples
 from foretell.data.records import Record, label_of, text_of
-from foretell.readable import listed
+from foretell.readable import isolated, listed
 
 _MAX_CHARACTERS = 2_000_000
 MAX_TEXTS = 10_000
@@ -131,7 +131,7 @@ def by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
 
 def counted(labels: Mapping[str, int]) -> str:
     """Return labels with their counts, the first ones where they are many."""
-    return listed((f"{label} {count:,}" for label, count in labels.items()), NAMES_SHOWN)
+    return listed((f"{isolated(label)} {count:,}" for label, count in labels.items()), NAMES_SHOWN)
 
 
 OTHER = "other letters"

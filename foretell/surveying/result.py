@@ -15,7 +15,7 @@ import numpy as np
 
 from foretell.artifacts.replacement import new_file
 from foretell.errors import UsageError
-from foretell.readable import listed, pairs, percent
+from foretell.readable import isolated, listed, pairs, percent
 from foretell.runtime.html import card, html_page, html_text
 from foretell.surveying.corrections import SurveyedData, accepted_above, write_corrected
 from foretell.surveying.counts import (
@@ -200,13 +200,13 @@ def _column(column: ColumnCounts) -> str:
         facts.append(f"{column.empty:,} empty")
     if column.role:
         facts.append(f"read as {column.role}")
-    return f"{column.name} ({', '.join(facts)})"
+    return f"{isolated(column.name)} ({', '.join(facts)})"
 
 
 def _overlap(each: Overlap) -> str:
     texts = f"{each.texts:,} texts, {each.equal:,} also in the training data, {each.near:,} nearly"
     if each.new_labels:
-        texts += f"; labels that no training text has: {listed(each.new_labels)}"
+        texts += f"; labels that no training text has: {listed(map(isolated, each.new_labels))}"
     return texts
 
 
@@ -242,7 +242,7 @@ def to_page(survey: DataSurvey) -> str:
             "Near-duplicates",
             ("rows", "texts"),
             [
-                (_rows(survey, group), " ⋯ ".join(texts[place] for place in group[:2]))
+                (_rows(survey, group), " ⋯ ".join(isolated(texts[place]) for place in group[:2]))
                 for group in survey.repeats.near
             ],
         ),
@@ -258,7 +258,7 @@ def _label_errors(check: LabelCheck | None) -> str:
         (
             error.row,
             error.label,
-            f"{error.suggested} ({error.suggested_probability:.2f})",
+            f"{isolated(error.suggested)} ({error.suggested_probability:.2f})",
             error.text,
         )
         for error in check.errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,17 @@ def test_the_page_is_whole_and_safe(messy: Path, tmp_path: Path) -> None:
     # A notebook shows a table.
     assert "&lt;b&gt; 1" in found._repr_html_()
     assert "<b>" not in found._repr_html_()
+
+
+def test_each_name_from_right_to_left_is_isolated(tmp_path: Path) -> None:
+    texts = [LONG, f"{LONG}!", f"{LONG} שלום", "שלום", "שלום", *(f"text {i}" for i in range(30))]
+    labels = ["טוב", "רע"] * 17 + ["טוֹב"]
+    found = foretell.survey(texts, labels, test=(["new"], ["חדש"]))
+    found.save_html(tmp_path / "survey.html")
+    page = (tmp_path / "survey.html").read_text(encoding="utf-8")
+    for shown, isolate in ((page, "<bdi>[^<]*</bdi>"), (str(found), "\u2068[^\u2069]*\u2069")):
+        assert "טוב" in shown
+        assert not re.search("[\u0590-\u05ff]", re.sub(isolate, "", shown))
 
 
 def test_nothing_to_survey_is_an_error(tmp_path: Path) -> None:
