@@ -5,7 +5,6 @@ not.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,7 +28,7 @@ from foretell.data.records import (
     value_at,
 )
 from foretell.errors import DataError
-from foretell.readable import listed
+from foretell.readable import listed, nearest
 
 Role = Literal["text", "label"]
 
@@ -415,7 +414,7 @@ def _named(names: Sequence[str], wanted: str, role: Option, where: str) -> str:
     if len(folded) == 1:
         return folded[0]
     fix = f"name one of them with {spelled(role, 'COLUMN')}"
-    for near in difflib.get_close_matches(wanted, names, n=1, cutoff=0.7):
+    if (near := nearest(wanted, names)) is not None:
         fix = f"did you mean {spelled(role, near)}?"
     raise DataError(f"a column named '{wanted}'", _listed(names), where=where, fix=fix)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from foretell.errors import DataError
-from foretell.readable import did_you_mean
+from foretell.readable import nearest
 
 STDIN = "-"
 _CHUNK = 1 << 16
@@ -84,7 +84,7 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
 
     Raises:
         DataError: nothing is there; suggests the most similar name of `known` and of the files
-            nearby.
+            in its folder, or of a folder that is missing.
     """
     resolved = Path(path).expanduser()
     found = "nothing"
@@ -96,16 +96,31 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
         if error.errno != errno.ENAMETOOLONG:
             raise _unreadable(str(path), error) from error
     fix = "check the path"
-    siblings = list(known)
-    with contextlib.suppress(OSError):
-        siblings += [str(entry) for entry in resolved.parent.iterdir() if entry.exists()]
-    if near := did_you_mean(str(resolved), siblings):
-        fix = near
+    if (near := _similar(resolved, known)) is not None:
+        fix = f"did you mean {near}?"
     elif "://" in str(path):
         fix = f"download it first: curl -LO {path!s:.200}"
     elif " " in resolved.name:
         fix = "check the path (a text itself goes into a list in Python, or into a file)"
     raise DataError("a file or folder that exists", found, where=f"{path!s:.200}", fix=fix)
+
+
+def _similar(path: Path, known: Iterable[str]) -> str | None:
+    """Return what is called like a path that is not there: a name of `known`, or a path whose
+    missing file or folder is spelled differently; None: nothing is.
+    """
+    missing = path
+    names = dict.fromkeys(known, "") if len(path.parts) == 1 else {}
+    with contextlib.suppress(OSError):
+        while not missing.parent.exists():
+            missing = missing.parent
+        beside = (entry for entry in missing.parent.iterdir() if entry.exists())
+        names |= {entry.name: str(entry) for entry in beside}
+    near = nearest(missing.name, names)
+    if near is None or not names[near]:
+        return near
+    whole = Path(names[near]) / path.relative_to(missing)
+    return str(whole if whole.exists() else names[near])
 
 
 def _unreadable(where: str, error: OSError) -> DataError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.data.decode import guess_encoding, open_text
+from foretell.data.decode import existing, guess_encoding, open_text
 from foretell.errors import DataError
 
 FRENCH = "Ce film était très décevant, malgré une idée brillante à l’origine.\nDeuxième ligne.\n"
@@ -85,6 +85,33 @@ def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("length", [1, 60])
+@pytest.mark.parametrize(
+    ("missing", "meant"),
+    [
+        ("reviews/cd", None),
+        ("reviews/valid.csv", None),
+        ("reviews/tarin.csv", "reviews/train.csv"),
+        ("reveiws/train.csv", "reviews/train.csv"),
+        ("reveiws/tarin.csv", "reviews"),
+        ("reveiws/2024/train.csv", "reviews"),
+        ("other/train.csv", None),
+    ],
+)
+def test_names_are_compared_in_their_folder(
+    tmp_path: Path, length: int, missing: str, meant: str | None
+) -> None:
+    """In a folder with a long name each path is nearly another one."""
+    folder = tmp_path / ("a" * length)
+    (folder / "reviews").mkdir(parents=True)
+    for name in ("train.csv", "ab"):
+        (folder / "reviews" / name).touch()
+    with pytest.raises(DataError) as error:
+        existing(folder / missing)
+    fix = "check the path" if meant is None else f"did you mean {folder / meant}?"
+    assert error.value.fix == fix
 
 
 def test_old_encodings_are_recognised() -> None:
