@@ -50,14 +50,21 @@ def press(page: Page, annotation: Annotation, key: str, answers: int) -> None:
 
 def test_labels_by_one_key_each_undo_and_other_answers(page: Page, annotation: Annotation) -> None:
     expect(page).to_have_title("Annotate · foretell")
+    last = page.locator(".last")
+    page.keyboard.press("z")
+    expect(last).to_have_text("There is nothing to undo.")
+    expect_idle(page)
     for number in range(1, 7):
         text = shown(page)
         press(page, annotation, KEYS[label_of(text)], number)
         assert (annotation.answers[-1].text, annotation.answers[-1].label) == (text, label_of(text))
-    expect(page.locator(".last")).to_contain_text("Last answer:")
+    expect(last).to_have_text(f"Last answer: {label_of(text)}.")
+    expect(last.locator("bdi")).to_have_text(label_of(text))
     text = shown(page)
     press(page, annotation, "s", 7)
+    expect(last).to_have_text("Last answer: skipped.")
     press(page, annotation, "z", 6)
+    expect(last).to_have_text("The last answer was undone.")
     assert shown(page) == text
     for key, kind, number in (("n", "none", 7), ("u", "unclear", 8)):
         press(page, annotation, key, number)

@@ -52,25 +52,26 @@ export class AnnotateView {
   }
 
   async #answer(texts, choice) {
-    const said = choice.label ?? ANSWERED[choice.answer];
-    const number = texts.length > 1 ? ` (${texts.length} texts)` : "";
-    return this.#update("answers", { texts, ...choice }, `${said}${number}`);
+    const name = choice.label === undefined ? ANSWERED[choice.answer] : isolated(choice.label);
+    const number = texts.length > 1 ? `, for ${count(texts.length, "text")}` : "";
+    return this.#update("answers", { texts, ...choice }, ["Last answer: ", name, `${number}.`]);
   }
 
   #undo() {
-    return this.#update("undo", {}, "undone");
+    return this.#update("undo", {}, ["The last answer was undone."]);
   }
 
-  // Sends a request whose answer is the new state, and shows it. While one is on its way, keys do nothing.
-  async #update(path, body, said = "") {
+  // Sends a request whose answer is the new state, and shows it, and the sentence `done` (texts and elements). While
+  // one is on its way, keys do nothing.
+  async #update(path, body, done = []) {
     if (this.isBusy) return false;
     this.isBusy = true;
     this.card.setAttribute("aria-busy", "true");
     showError(this.problem, "");
     try {
       const state = await this.#request(path, { ...body, by: this.by.value.trim() || null });
-      const done = state.written || path !== "undo" ? said : "nothing to undo";
-      this.#show(state, state.conflicts?.length ? "" : done);
+      const sentence = state.written || path !== "undo" ? done : ["There is nothing to undo."];
+      this.#show(state, state.conflicts?.length ? [] : sentence);
       if (state.conflicts?.length) showError(this.problem, conflictMessage(state.conflicts));
       if (path !== "next") this.found.remove(body.texts ?? []);
       return true;
@@ -111,14 +112,14 @@ export class AnnotateView {
 
   // ---- what is shown
 
-  #show(state, said) {
+  #show(state, sentence) {
     const { item } = state;
     const isOther = item?.id !== this.state?.item?.id;
     this.#showStatus(state);
     this.done.hidden = Boolean(item);
     for (const part of [this.quote, this.buttons, this.view.querySelector(".others")]) part.hidden = !item;
     this.quote.replaceChildren(item ? isolated(item.text) : "");
-    this.last.replaceChildren(...(said ? ["Last answer: ", isolated(said)] : []));
+    this.last.replaceChildren(...sentence);
     this.suggestion.hidden = !item?.suggested;
     if (item?.suggested) {
       const chance = item.probability === null ? "" : ` (${percent(item.probability)})`;
@@ -127,7 +128,7 @@ export class AnnotateView {
     }
     // The beginning of the next text, also where a long one was answered at its end.
     if (isOther && this.card.getBoundingClientRect().top < 0) this.card.scrollIntoView();
-    announce([said && `${said}.`, item ? item.text : "No text is left.",
+    announce([this.last.textContent, item ? item.text : "No text is left.",
       item?.suggested && `Suggested: ${item.suggested}.`].filter(Boolean).join(" "));
   }
 

@@ -96,7 +96,8 @@ export class AnswersTable {
   #addToFilter(labels) {
     const values = Array.from(this.filter.options, ({ value }) => value);
     const added = labels.filter((label) => !values.includes(`=${label}`)).toSorted();
-    this.filter.append(...added.map((label) => make("option", { value: `=${label}` }, visible(label) || NO_LABEL)));
+    this.filter.append(...added.map((label) =>
+      make("option", { value: `=${label}`, dir: "auto" }, visible(label) || NO_LABEL)));
   }
 
   #showTexts() {

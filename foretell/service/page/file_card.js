@@ -64,7 +64,7 @@ export class FileCard {
     name.textContent = visible(fileName);
     size.textContent = [count(rows.length, "record"), count(names.length, "column"), ...notes].join(", ");
     const columnName = (column, index) => visible(column) || `column ${index + 1}`;
-    const options = () => names.map((column, index) => make("option", {}, columnName(column, index)));
+    const options = () => names.map((column, index) => make("option", { dir: "auto" }, columnName(column, index)));
     this.column.replaceChildren(...options());
     this.column.selectedIndex = textColumn(this.data);
     this.labels.replaceChildren(make("option", {}, "none"), ...options());

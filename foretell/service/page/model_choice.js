@@ -27,7 +27,7 @@ export class ModelChoice {
   #makeSelect(id, onChange) {
     if (this.models.length < 2) return null;
     const select = make("select", { id });
-    select.append(...this.models.map(({ id: name }) => make("option", {}, name)));
+    select.append(...this.models.map(({ id: name }) => make("option", { dir: "auto" }, name)));
     select.addEventListener("change", () => {
       this.current = this.models[select.selectedIndex];
       this.#describe();
