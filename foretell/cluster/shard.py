@@ -14,8 +14,8 @@ from pathlib import Path
 
 from foretell.cluster.storage import StoredFile, local_copy, name_of
 from foretell.data.columns import Columns
+from foretell.data.record_source import RecordSource
 from foretell.data.records import ReadOptions, Record
-from foretell.data.source import Source
 from foretell.data.tables import Csv
 from foretell.errors import DataError
 
@@ -68,7 +68,7 @@ class Shard:
 @contextlib.contextmanager
 def opened(
     file: str, content: bytes | None, options: ReadOptions, name: str = ""
-) -> Iterator[Source]:
+) -> Iterator[RecordSource]:
     """Yield a part of a file as a source of this name; None: the whole file."""
     with contextlib.ExitStack() as stack:
         if content is None:
@@ -77,12 +77,12 @@ def opened(
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="foretell-"))
             path = Path(folder) / f"part{''.join(Path(name_of(file)).suffixes[-2:])}"
             path.write_bytes(content)
-        source = stack.enter_context(Source(path, options, []))
+        source = stack.enter_context(RecordSource(path, options, []))
         source.name = source.short = name or name_of(file)
         yield source
 
 
-def opened_shard(shard: Shard, content: bytes | None) -> AbstractContextManager[Source]:
+def opened_shard(shard: Shard, content: bytes | None) -> AbstractContextManager[RecordSource]:
     """Open a shard, or its bytes, as a source with its columns."""
     options = ReadOptions(text=shard.columns.text, label=shard.columns.label)
     return opened(shard.file.file, content, options, shard.name)

@@ -19,6 +19,7 @@ from foretell.data.decode import STDIN, existing, note
 from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
+from foretell.data.record_source import RecordSource
 from foretell.data.records import (
     Part,
     Reading,
@@ -29,7 +30,6 @@ from foretell.data.records import (
     value_at,
 )
 from foretell.data.several import several_files
-from foretell.data.source import Source
 from foretell.data.text_keys import text_key
 from foretell.errors import DataError
 from foretell.hub.client import data_files, is_address
@@ -168,13 +168,13 @@ def iter_records(
     if is_address(source):
         return hub_records(hub_files(name, options.part, notes), options, notes)
     path = source if name == STDIN else existing(source, named.NAMED_EXAMPLES)
-    return read_source(Source(path, options, notes))
+    return read_source(RecordSource(path, options, notes))
 
 
 def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
     if name == "reviews":
         options = ReadOptions(text="text", label="label")
-        return read_source(Source(named.sample("reviews.csv"), options, notes))
+        return read_source(RecordSource(named.sample("reviews.csv"), options, notes))
     if part == "valid":
         raise DataError("a part of imdb: train or test", "valid", where=name)
     return iter(named.imdb(part, notes=notes))
@@ -192,7 +192,7 @@ def hub_records(files: HubFiles, options: ReadOptions, notes: list[str]) -> Iter
     """Yield the records of the files of a split, in their order."""
     address, paths = files
     for path in paths:
-        source = Source(path, options, notes)
+        source = RecordSource(path, options, notes)
         # The files of a split are one source for the user.
         source.name = source.short = address
         yield from read_source(source)

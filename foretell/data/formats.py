@@ -1,8 +1,9 @@
 """The formats of examples: one entry of `FORMATS` for each, and how the format of a source is
 recognised.
 
-A new format is a function that reads the records of a `Source` lazily, and an entry in the table.
-Tables are read by `tables` and `frames`; JSON, fastText lines, plain lines and folders are here.
+A new format is a function that reads the records of a `RecordSource` lazily, and an entry in the
+table. Tables are read by `tables` and `frames`; JSON, fastText lines, plain lines and folders are
+here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from foretell.data.columns import columns_of_rows
 from foretell.data.decode import PARQUET, ZIP, open_text
 from foretell.data.frames import parquet_records
+from foretell.data.record_source import RecordSource
 from foretell.data.records import (
     MAX_RECORD,
     Record,
@@ -27,7 +29,6 @@ from foretell.data.records import (
     label_of,
     spelled,
 )
-from foretell.data.source import Source
 from foretell.data.tables import csv_records, workbook_records
 from foretell.errors import DataError, UsageError
 from foretell.readable import listed
@@ -59,12 +60,12 @@ class Format:
     """
 
     name: str
-    read: Callable[[Source], Iterator[Record]]
-    recognise: Callable[[Source], bool]
+    read: Callable[[RecordSource], Iterator[Record]]
+    recognise: Callable[[RecordSource], bool]
     endings: tuple[str, ...] = ()
 
 
-def json_records(source: Source) -> Iterator[Record]:
+def json_records(source: RecordSource) -> Iterator[Record]:
     """Read the records of JSON Lines, or of a JSON array.
 
     Each value is an object with a member for each column, or a string (a text without a label).
@@ -123,13 +124,13 @@ def json_row(line: str, where: str) -> PlacedRow:
     return _row(value, where)
 
 
-def _lines(source: Source) -> Iterator[PlacedRow]:
+def _lines(source: RecordSource) -> Iterator[PlacedRow]:
     for number, line in enumerate(source.plain_lines(), start=1):
         if line.strip():
             yield json_row(line, f"{source.name}, line {number}")
 
 
-def _array(source: Source) -> Iterator[PlacedRow]:
+def _array(source: RecordSource) -> Iterator[PlacedRow]:
     text = source.whole()
     try:
         values = _DECODER.decode(text)
@@ -140,7 +141,7 @@ def _array(source: Source) -> Iterator[PlacedRow]:
     return (_row(value, f"{source.name}, item {i}") for i, value in enumerate(values, start=1))
 
 
-def fasttext_records(source: Source) -> Iterator[Record]:
+def fasttext_records(source: RecordSource) -> Iterator[Record]:
     """Read fastText lines: `__label__positive the text`. A line without a label has none."""
     for number, line in enumerate(source.plain_lines(), start=1):
         labels = []
@@ -164,7 +165,7 @@ def fasttext_records(source: Source) -> Iterator[Record]:
             yield Record(words, label, {"text": words, "label": label or ""})
 
 
-def line_records(source: Source) -> Iterator[Record]:
+def line_records(source: RecordSource) -> Iterator[Record]:
     """Read one text a line. Every line is a record, an empty one too, so that answers can be lined
     up.
     """
@@ -180,7 +181,7 @@ def line_records(source: Source) -> Iterator[Record]:
         yield Record(line, None, {"text": line})
 
 
-def folder_records(source: Source) -> Iterator[Record]:
+def folder_records(source: RecordSource) -> Iterator[Record]:
     """Read the texts of a folder, one in each file, labelled by the folder that it is in.
 
     If the folder has the folders `train` and `test`, that of `options.part` is read, or else
@@ -207,7 +208,7 @@ def folder_records(source: Source) -> Iterator[Record]:
         yield from _label_folder(folder, source)
 
 
-def _part_of_folder(source: Source) -> Path:
+def _part_of_folder(source: RecordSource) -> Path:
     path = Path(source.path)
     part = source.options.part
     parts = [name for name in _PARTS if (path / name).is_dir()]
@@ -218,7 +219,7 @@ def _part_of_folder(source: Source) -> Path:
     return path / str(chosen)
 
 
-def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Record]:
+def _flat_folder(files: list[Path], source: RecordSource, path: Path) -> Iterator[Record]:
     """Read the files of a folder without folders."""
     expected = "files of text"
     fate = "read as one text each"
@@ -240,14 +241,14 @@ def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Reco
     if tables:
         source.add_note(f"read {len(tables):,} tables: {listed(_names(tables), 5)}")
     for table in tables:
-        yield from read_source(Source(table, source.options, source.notes))
+        yield from read_source(RecordSource(table, source.options, source.notes))
     if tables and others:
         source.add_note(f"{fate}: {listed(_names(others), 5)}")
     for file in texts:
         yield _file_record(file, source.notes)
 
 
-def _label_folder(folder: Path, source: Source) -> Iterator[Record]:
+def _label_folder(folder: Path, source: RecordSource) -> Iterator[Record]:
     files = sorted(filter(_is_visible, filter(Path.is_file, folder.rglob("*"))))
     if tables := [file for file in files if _ending(file) in TABLES]:
         source.add_note(
@@ -279,12 +280,12 @@ def _is_visible(path: Path) -> bool:
     return not path.name.startswith((".", "__MACOSX"))
 
 
-def _is_json(source: Source) -> bool:
+def _is_json(source: RecordSource) -> bool:
     line = source.first_line
     return line.lstrip().startswith("{") or _ARRAY.match(line) is not None
 
 
-def _is_table(source: Source) -> bool:
+def _is_table(source: RecordSource) -> bool:
     """Whether a source without the ending of a table is one: by its header, or by columns that are
     named.
 
@@ -299,7 +300,7 @@ def _is_table(source: Source) -> bool:
     return is_header or (bool(source.options.named) and not is_text)
 
 
-def _is_workbook(source: Source) -> bool:
+def _is_workbook(source: RecordSource) -> bool:
     # Excel since 2007, and OpenDocument.
     return source.start.startswith(ZIP) and (
         b"xl/" in source.start or b"opendocument.sp" in source.start
@@ -346,7 +347,7 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-def format_of(source: Source) -> Format:
+def format_of(source: RecordSource) -> Format:
     """Return the format of a source: by the ending of its name, or else by its beginning."""
     ending = _ending(source.path)
     by_name = (each for each in FORMATS.values() if ending in each.endings and not source.is_folder)
@@ -354,7 +355,7 @@ def format_of(source: Source) -> Format:
     return next(by_name, None) or next(by_content)
 
 
-def read_source(source: Source) -> Iterator[Record]:
+def read_source(source: RecordSource) -> Iterator[Record]:
     """Read the records of a source, in the format that was asked for or recognised, and close
     it.
     """

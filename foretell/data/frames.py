@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretell.data.columns import columns_of_rows
+from foretell.data.record_source import RecordSource
 from foretell.data.records import (
     MAX_RECORD,
     ReadOptions,
@@ -29,7 +30,6 @@ from foretell.data.records import (
     text_of,
     values_of,
 )
-from foretell.data.source import Source
 from foretell.data.trial import characters_in, parquet_batches, tried
 from foretell.errors import DataError
 from foretell.machine import require
@@ -49,7 +49,7 @@ class Frame:
     rows: Iterator[tuple[object, ...]]
 
 
-def parquet_records(source: Source) -> Iterator[Record]:
+def parquet_records(source: RecordSource) -> Iterator[Record]:
     """Read the records of a Parquet file.
 
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
@@ -156,7 +156,7 @@ def class_name(value: object, names: Sequence[str]) -> object:
     return names[value] if 0 <= value < len(names) else None
 
 
-def _parquet(source: Source) -> Frame:
+def _parquet(source: RecordSource) -> Frame:
     """Try a Parquet file, and open it."""
 
     def damaged(reason: str) -> DataError:

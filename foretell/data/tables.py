@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from foretell.data.columns import Columns, by_length, choose_columns, is_known
 from foretell.data.decode import no_text
 from foretell.data.formulas import formulas_without_value
+from foretell.data.record_source import RecordSource
 from foretell.data.records import (
     MAX_RECORD,
     ReadOptions,
@@ -26,7 +27,6 @@ from foretell.data.records import (
     spelled,
     text_of,
 )
-from foretell.data.source import Source
 from foretell.data.trial import tried, visible_sheets
 from foretell.errors import DataError
 from foretell.readable import listed, number_of
@@ -266,7 +266,7 @@ def _broken(row: CsvRow, where: str) -> DataError:
     )
 
 
-def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
+def csv_records(source: RecordSource, *, prefer: str = ",") -> Iterator[Record]:
     """Read the records of a CSV file one by one. Without a header the columns are called "1", "2",
     ….
     """
@@ -274,7 +274,9 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
     return (opened.record(row, source.name) for row in rows)
 
 
-def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, Iterator[CsvRow]]:
+def open_csv(
+    source: RecordSource, lines: Iterator[str], prefer: str
+) -> tuple[Csv, Iterator[CsvRow]]:
     """Return how the lines of a CSV file are read, and its rows below the header without empty
     ones; `prefer` is the delimiter to try first.
     """
@@ -325,7 +327,7 @@ def _beginning(lines: Iterator[str]) -> list[str]:
     return sample
 
 
-def table_of(sample: Sequence[list[str]], source: Source, fix: str = "") -> Table:
+def table_of(sample: Sequence[list[str]], source: RecordSource, fix: str = "") -> Table:
     """Return how rows become records, by the first ones; `fix` is the advice for one of another
     width.
     """
@@ -371,7 +373,7 @@ def _is_record(first: Sequence[str], others: Sequence[list[str]]) -> bool:
     return first[label] in [row[label] for row in others if len(row) == 2]
 
 
-def workbook_records(source: Source) -> Iterator[Record]:
+def workbook_records(source: RecordSource) -> Iterator[Record]:
     """Read the records of a sheet of Excel (.xlsx, .xlsm, .xlsb, .xls) or OpenDocument (.ods).
 
     Of several sheets the first that has records is read, and a note names the others. Hidden
@@ -410,7 +412,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
     return (table.record(cells, f"{source.name}, row {number}") for number, cells in below)
 
 
-def _asked(names: list[str], source: Source) -> list[str]:
+def _asked(names: list[str], source: RecordSource) -> list[str]:
     """Return the names of the sheets to read: all, or the one that was asked for."""
     wanted = source.options.sheet
     if wanted is None:
@@ -440,7 +442,7 @@ def _merged(sheet: CalamineSheet | None) -> int:
     return sum(last[0] > first[0] for first, last in ranges)
 
 
-def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+def _below_title(rows: Iterator[Row], source: RecordSource) -> Iterator[Row]:
     """Return the rows from the header on, without the rows of a title above it, which have few
     cells.
     """
@@ -465,7 +467,7 @@ def _cell(value: object) -> str:
     return text_of(value)
 
 
-def _unreadable(source: Source, reason: str) -> DataError:
+def _unreadable(source: RecordSource, reason: str) -> DataError:
     expected = "an Excel workbook or an OpenDocument spreadsheet"
     fix = "save it again, or as CSV"
     if _HTML.match(source.start):

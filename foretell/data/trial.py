@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
     from python_calamine import CalamineWorkbook
 
-    from foretell.data.source import Source
+    from foretell.data.record_source import RecordSource
     from foretell.errors import DataError
 
 _BATCH = 1024
@@ -27,7 +27,7 @@ _OF_NESTED = 16
 """Characters that a list or a group takes the memory of, as an object of Python."""
 
 
-def tried(kind: str, source: Source, damaged: Callable[[str], DataError]) -> Path:
+def tried(kind: str, source: RecordSource, damaged: Callable[[str], DataError]) -> Path:
     """Return the file of a source of a kind, "parquet" or "workbook", that can be read.
 
     What cannot be read, or needs more memory or processor time than its size explains, is an error

@@ -13,8 +13,8 @@ import pytest
 from foretell.data import formats
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.formats import FORMATS, Format, format_named, format_of
+from foretell.data.record_source import RecordSource
 from foretell.data.records import ReadOptions, Record
-from foretell.data.source import Source
 from foretell.errors import DataError, UsageError
 
 
@@ -34,7 +34,7 @@ from foretell.errors import DataError, UsageError
 )
 def test_text_is_recognised_by_its_first_line(tmp_path: Path, first_line: str, name: str) -> None:
     (tmp_path / "unnamed").write_text(f"{first_line}\n")
-    with Source(tmp_path / "unnamed", ReadOptions(), []) as source:
+    with RecordSource(tmp_path / "unnamed", ReadOptions(), []) as source:
         assert format_of(source).name == name
 
 
@@ -47,11 +47,11 @@ def test_the_format_is_named_or_shown_by_an_ending_or_a_column(tmp_path: Path) -
     (tmp_path / "a.CSV").write_text('{"text"\nx\n')
     (tmp_path / "unnamed").write_text("note;kind\n")
     for name, options in (("a.CSV", ReadOptions()), ("unnamed", ReadOptions(text="note"))):
-        with Source(tmp_path / name, options, []) as source:
+        with RecordSource(tmp_path / name, options, []) as source:
             assert format_of(source).name == "csv"
 
 
-def ini_records(source: Source) -> Iterator[Record]:
+def ini_records(source: RecordSource) -> Iterator[Record]:
     """Read lines such as `label = a text`."""
     for line in source.plain_lines():
         label, _, text = line.partition(" = ")

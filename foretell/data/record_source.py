@@ -22,7 +22,7 @@ _MAX_COPY = 1 << 32
 """Maximum bytes of a temporary copy."""
 
 
-class Source:
+class RecordSource:
     """A file or standard input that is being read; a context manager, which closes what was opened.
 
     Nothing is opened before it is needed. A source is read once, as bytes or as text.
@@ -43,7 +43,7 @@ class Source:
         self.notes = notes
         self._open = contextlib.ExitStack()
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> RecordSource:
         return self
 
     def __exit__(self, *_: object) -> None:
