@@ -83,15 +83,17 @@ class SeenLines:
         """Yield the lines."""
         for line in lines:
             if self._hashes and utf8_bytes(line) >= MIN_BYTES:
-                hash = _hash(line)
-                self._compared += hash <= self._limit
-                self._seen += hash in self._hashes
+                digest = _hash(line)
+                self._compared += digest <= self._limit
+                self._seen += digest in self._hashes
             yield line
 
     def note(self) -> str:
         """Return the share in words; "": so few lines may be equal by chance."""
         share = self._seen / max(1, self._compared)
-        return f"{percent(share)} of the lines were in the training data" * (share >= _MIN_SHARE)
+        if share < _MIN_SHARE:
+            return ""
+        return f"{percent(share)} of the lines were in the training data"
 
 
 def _hash(text: str) -> bytes:
