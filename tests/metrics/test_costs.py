@@ -103,6 +103,9 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         ("Own", "3"),
     ]
     assert tiles_of(metrics) == [("Accuracy", "50.00 %"), ("Time", "1 min 01 s")]
+    for where in ("training texts, while training", "label hints, while training"):
+        (tile, _) = tiles_of({**metrics, "measured_on": where})
+        assert tile == ("Accuracy on training text", "50.00 %")
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
         ("Accuracy", "not a number"),
         ("Steps", "too large to show"),

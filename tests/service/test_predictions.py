@@ -229,10 +229,11 @@ def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
     assert [(each["word"], pytest.approx(each["probability"])) for each in words["words"]] == [
         (each.word, each.probability) for each in runtime.next(text, cache=20)
     ]
-    whole = served.post("/v1/score", {"texts": text, "cache": 20}).json()["answers"][0]
-    assert whole["log_probability"] == pytest.approx(
-        runtime.score([text], cache=20).log_probability
-    )
+    expected = pytest.approx(runtime.score([text], cache=20).log_probability)
+    for each in (False, True):
+        body = {"texts": text, "cache": 20, "words": each}
+        (whole,) = served.post("/v1/score", body).json()["answers"]
+        assert whole["log_probability"] == expected
 
 
 # ---- several labels, labels that are numbers

@@ -171,8 +171,17 @@ def test_a_network_that_no_fold_needs_has_no_weight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = Notes()
+    drawn = list[Any]()
+
+    def noted(*given: Any) -> Folds:
+        drawn.append(given[2:4])
+        return folds_of(*given)
+
+    monkeypatch.setattr(module, "folds_of", noted)
     monkeypatch.setattr(module, "network_share", lambda _: 0.0)
-    model = train_few(tmp_path / "m", settings=with_changes(SETTINGS, {"folds": 4}), listener=notes)
+    settings = with_changes(SETTINGS, {"folds": 4, "seed": 7})
+    model = train_few(tmp_path / "m", settings=settings, listener=notes)
+    assert drawn == [(4, 7)]
     assert any("next to no weight after 2 of 4 folds" in note for note in notes)
     assert model.ensemble.network == 0
     assert model.metrics["steps"] > 0
