@@ -30,7 +30,7 @@ from foretell.data.estimator_inputs import (
 from foretell.data.label_types import classes_of_names, label_name
 from foretell.data.records import Reading, columns_of
 from foretell.data.word_vectors import vector_files
-from foretell.errors import SeenTextsWarning, TooFewTextsWarning
+from foretell.errors import TooFewTextsWarning
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.names import named
@@ -46,7 +46,7 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.runtime.seen import seen_by
+from foretell.runtime.seen import seen_by, warn_of_seen
 from foretell.summary import Trained, directory_of
 from foretell.surveying.shown import show_examples
 from foretell.training.events import Listener, Note, silent
@@ -476,9 +476,8 @@ class Classifier(Trained[LabelsRuntime]):
         """Return the probability of each label, [text, label]; a warning where the model has seen
         the texts.
         """
-        if seen := seen_by(self._runtime.model.path, texts)[1]:
-            advice = "the metrics are too good; measure on texts that the model has not seen"
-            warnings.warn(f"{seen}: {advice}", SeenTextsWarning, stacklevel=3)
+        seen = seen_by(self._runtime.model.path, texts)[1]
+        warn_of_seen(seen, stacklevel=3)
         parts = watched(texts, "evaluating", show)
         return np.concatenate([*map(self._runtime.predict_proba, parts)])
 

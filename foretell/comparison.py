@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,12 +12,12 @@ from foretell.artifacts.model import Model
 from foretell.data.estimator_inputs import evaluation_data
 from foretell.data.label_types import label_name
 from foretell.data.records import Reading, columns_of, spelled
-from foretell.errors import SeenTextsWarning, UsageError
+from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.evaluation import LabelPredictions, check_one_label, comparison_report
-from foretell.runtime.seen import seen_by
+from foretell.runtime.seen import seen_by, warn_of_seen
 from foretell.summary import Trained, directory_of
 
 
@@ -123,9 +122,8 @@ def _warn_of_seen(name: str, classifier: object, texts: Sequence[str]) -> None:
     """Give a SeenTextsWarning, on the line that called `compare`, where a model has seen texts."""
     if not isinstance(classifier, LabelsRuntime):
         return
-    if seen := seen_by(classifier.model.path, texts)[1]:
-        advice = "its metrics are too good; compare on texts that no model has seen"
-        warnings.warn(f"{name}: {seen}: {advice}", SeenTextsWarning, stacklevel=3)
+    seen = seen_by(classifier.model.path, texts)[1]
+    warn_of_seen(seen and f"{name}: {seen}", stacklevel=3)
 
 
 def _labels_of(classifier: Any) -> list[str] | None:

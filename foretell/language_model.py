@@ -15,11 +15,11 @@ from foretell.artifacts.directory import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
 from foretell.data.estimator_inputs import texts_of
-from foretell.errors import SeenTextsWarning, UsageError
+from foretell.errors import UsageError
 from foretell.machine import require_training
 from foretell.presets import words_preset_for
 from foretell.progress import shown
-from foretell.runtime.seen import SeenLines
+from foretell.runtime.seen import SeenLines, warn_of_seen
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
@@ -318,9 +318,7 @@ class LanguageModel(Trained[WordsRuntime]):
         lines = SeenLines(self._runtime.model.path)
         read = lines.watch(corpus_of(data, text, part="test"))
         report = evaluate_words(self._runtime, read, cache=cache)
-        if seen := lines.note():
-            advice = "the metrics are too good; measure on text that the model has not seen"
-            warnings.warn(f"{seen}: {advice}", SeenTextsWarning, stacklevel=2)
+        warn_of_seen(lines.note(), stacklevel=2)
         return report
 
     def __reduce__(self) -> tuple[Callable[[Home], LanguageModel], tuple[Home]]:

@@ -4,6 +4,7 @@ export and no push takes along.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from foretell.arrays import in_parts
 from foretell.data.split import Split
 from foretell.data.text_keys import text_key
+from foretell.errors import SeenTextsWarning
 from foretell.readable import percent
 from foretell.text.tokenizer import utf8_bytes
 
@@ -64,6 +66,18 @@ def seen_by(model: Path | None, texts: Sequence[str]) -> tuple[list[bool], str]:
     least = "at least " if len(hashes) == MAX_SEEN else ""
     were = "was" if n == 1 else "were"
     return is_seen, f"{least}{n:,} of the {len(texts):,} texts {were} in the training data"
+
+
+def warn_of_seen(seen: str, stacklevel: int) -> None:
+    """Give a `SeenTextsWarning` with what `seen_by` or `SeenLines.note` says, unless it is "".
+
+    Args:
+        seen: what was seen.
+        stacklevel: of `warnings.warn`, in the function that calls this one.
+    """
+    if seen:
+        advice = "the metrics are too good; measure on text that the model has not seen"
+        warnings.warn(f"{seen}: {advice}", SeenTextsWarning, stacklevel=stacklevel + 1)
 
 
 class SeenLines:
