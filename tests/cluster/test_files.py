@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import random
+import secrets
 import shutil
 import signal
 import stat
@@ -128,11 +129,17 @@ def one_cluster() -> Iterator[None]:
     reads.
     """
     before = [os.environ.get(name) for name in OWN]
+    left = Path(f"/tmp/foretell-ray-{secrets.token_hex(4)}")
+    left.mkdir()
     with connected("local") as cluster, pytest.MonkeyPatch.context() as patch:
         import ray
 
         token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
         assert stat.S_IMODE(token.stat().st_mode) == 0o600
+        assert stat.S_IMODE(token.parent.stat().st_mode) == 0o700
+        # What a killed command has left there.
+        assert token.parent.parent == left.parent
+        assert not left.exists()
         assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
         patch.setattr(module, "connected", lambda _: nullcontext(cluster))
         yield
