@@ -185,6 +185,24 @@ def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> No
     assert list(tmp_path.glob("events.out.tfevents*"))
 
 
+def test_what_the_epochs_have_answered_is_measured_not_what_the_last_network_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = network_fit.TrainableNetwork.evaluate
+
+    def evaluated(trainable: network_fit.TrainableNetwork) -> network_fit.Evaluation:
+        found = evaluate(trainable)
+        trainable.unseen = np.repeat([[0.98, 0.01, 0.01]], 24, axis=0)
+        return found
+
+    monkeypatch.setattr(network_fit.TrainableNetwork, "evaluate", evaluated)
+    settings = small("base", valid_fraction=0.2, min_steps=30, linear=False)
+    examples = made_up(120, ("bad", "fair", "good"))
+    metrics = train(examples, settings, out=tmp_path / "model").metrics
+    of_first = sum(metrics["confusion"]["counts"][0])
+    assert metrics["network_accuracy"] == of_first / 24
+
+
 def test_each_answer_is_of_the_epoch_that_is_best_for_the_other_texts() -> None:
     """The first epoch is right about all texts but those of one part, the second about these alone.
 
