@@ -21,27 +21,27 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 22_060,
-    "foretell/service": 17_200,
-    "foretell/annotation": 7_850,
-    "foretell/cluster": 10_760,
-    "foretell/export": 7_940,
-    "foretell/surveying": 7_140,
-    "foretell/training/labels": 42_760,
-    "foretell/training/words": 16_950,
-    "foretell/training/*.py": 12_330,
-    "foretell/runtime": 27_600,
-    "foretell/networks": 10_980,
-    "foretell/artifacts": 14_990,
-    "foretell/data": 33_840,
-    "foretell/ngrams": 13_940,
-    "foretell/text": 4_830,
-    "foretell/metrics": 6_080,
-    "foretell/hub": 3_000,
-    "foretell/*.py": 14_060,
-    "foretell": 274_290,
-    "tests": 308_040,
-    "bench": 25_090,
+    "foretell/cli": 21_670,
+    "foretell/service": 16_870,
+    "foretell/annotation": 7_700,
+    "foretell/cluster": 10_710,
+    "foretell/export": 7_790,
+    "foretell/surveying": 7_010,
+    "foretell/training/labels": 41_910,
+    "foretell/training/words": 16_640,
+    "foretell/training/*.py": 12_090,
+    "foretell/runtime": 27_480,
+    "foretell/networks": 10_770,
+    "foretell/artifacts": 14_700,
+    "foretell/data": 33_300,
+    "foretell/ngrams": 13_670,
+    "foretell/text": 4_740,
+    "foretell/metrics": 5_970,
+    "foretell/hub": 2_950,
+    "foretell/*.py": 13_940,
+    "foretell": 269_830,
+    "tests": 303_510,
+    "bench": 24_580,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
 goal for the whole package is 250,000.
@@ -50,7 +50,7 @@ goal for the whole package is 250,000.
 LINES = {"foretell/service/page": 4_000, "foretell/export/web": 1_050}
 """Lines of JavaScript, CSS and HTML."""
 
-MODULES = 265
+MODULES = 261
 ANY = 110
 TANGLED = 20
 """Functions with more than `MANY_BRANCHES` branches."""
