@@ -174,6 +174,14 @@ def test_every_command_works_with_several_labels(
     table = rows_of(run("evaluate", str(model), str(data), "--format", "csv"))
     assert [each["label"] for each in table] == ["billing", "bug", "ux"]
 
+    # A label that the model lacks is never given: its text counts as wrong.
+    ours = answer["label"]
+    odd = tmp_path / "odd.csv"
+    odd.write_text(f"text,label\ncrash ugly thing,{ours}\ncrash ugly thing,{ours}|odd\n")
+    report = report_of(run("evaluate", str(model), str(odd), "--json"))
+    assert (report["unknown_labels"], report["accuracy"]) == (["odd"], 0.5)
+    assert report["labels"]["odd"]["recall"] == 0
+
     why = report_of(run("explain", str(model), "crash ugly thing", "--label", "ux", "--json"))
     assert why["label"] == "ux"
 
