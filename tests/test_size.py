@@ -40,7 +40,7 @@ TOKENS = {
     "foretell/hub": 2_950,
     "foretell/*.py": 13_940,
     "foretell": 269_830,
-    "tests": 303_510,
+    "tests": 303_800,
     "bench": 24_580,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
