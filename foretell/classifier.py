@@ -476,8 +476,7 @@ class Classifier(Trained[LabelsRuntime]):
         """Return the probability of each label, [text, label]; a warning where the model has seen
         the texts.
         """
-        seen = seen_by(self._runtime.model.path, texts)[1]
-        warn_of_seen(seen, stacklevel=3)
+        warn_of_seen(seen_by(self._runtime.model.path, texts)[1], stacklevel=3)
         parts = watched(texts, "evaluating", show)
         return np.concatenate([*map(self._runtime.predict_proba, parts)])
 

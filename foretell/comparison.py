@@ -122,8 +122,8 @@ def _warn_of_seen(name: str, classifier: object, texts: Sequence[str]) -> None:
     """Give a SeenTextsWarning, on the line that called `compare`, where a model has seen texts."""
     if not isinstance(classifier, LabelsRuntime):
         return
-    seen = seen_by(classifier.model.path, texts)[1]
-    warn_of_seen(seen and f"{name}: {seen}", stacklevel=3)
+    if seen := seen_by(classifier.model.path, texts)[1]:
+        warn_of_seen(f"{name}: {seen}", stacklevel=3)
 
 
 def _labels_of(classifier: Any) -> list[str] | None:

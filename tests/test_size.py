@@ -27,7 +27,7 @@ TOKENS = {
     "foretell/cluster": 10_710,
     "foretell/export": 7_790,
     "foretell/surveying": 7_010,
-    "foretell/training/labels": 41_910,
+    "foretell/training/labels": 41_920,
     "foretell/training/words": 16_640,
     "foretell/training/*.py": 12_090,
     "foretell/runtime": 27_480,

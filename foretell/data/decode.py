@@ -110,17 +110,17 @@ def _similar(path: Path, known: Iterable[str]) -> str | None:
     missing file or folder is spelled differently; None: nothing is.
     """
     missing = path
-    names = dict.fromkeys(known, "") if len(path.parts) == 1 else {}
+    beside = dict[str, Path]()
     with contextlib.suppress(OSError):
         while not missing.parent.exists():
             missing = missing.parent
-        beside = (entry for entry in missing.parent.iterdir() if entry.exists())
-        names |= {entry.name: str(entry) for entry in beside}
-    near = nearest(missing.name, names)
-    if near is None or not names[near]:
+        beside = {entry.name: entry for entry in missing.parent.iterdir() if entry.exists()}
+    named = known if len(path.parts) == 1 else ()
+    near = nearest(missing.name, [*named, *beside])
+    if near not in beside:
         return near
-    whole = Path(names[near]) / path.relative_to(missing)
-    return str(whole if whole.exists() else names[near])
+    whole = beside[near] / path.relative_to(missing)
+    return str(whole if whole.exists() else beside[near])
 
 
 def _unreadable(where: str, error: OSError) -> DataError:

@@ -1,7 +1,7 @@
 // The answers for the texts of a file: a summary by label, a table of texts, and two downloads.
 
 import { saveFile, toCsv, toJsonLines, withAnswers } from "./download.js";
-import { bar, count, find, isolated, make, percent, visible } from "./elements.js";
+import { bar, count, find, isolated, make, option, percent, visible } from "./elements.js";
 
 const PAGE_ROWS = 20;
 // Characters of a text that are shown.
@@ -96,8 +96,7 @@ export class AnswersTable {
   #addToFilter(labels) {
     const values = Array.from(this.filter.options, ({ value }) => value);
     const added = labels.filter((label) => !values.includes(`=${label}`)).toSorted();
-    this.filter.append(...added.map((label) =>
-      make("option", { value: `=${label}`, dir: "auto" }, visible(label) || NO_LABEL)));
+    this.filter.append(...added.map((label) => option(label || NO_LABEL, { value: `=${label}` })));
   }
 
   #showTexts() {

@@ -14,6 +14,11 @@ export function make(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
+// Creates an option, in the direction of its name.
+export function option(name, attributes = {}) {
+  return make("option", { dir: "auto", ...attributes }, visible(name));
+}
+
 // Creates an SVG element, with the same arguments as `make`.
 export function makeSvg(tag, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);

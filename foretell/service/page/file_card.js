@@ -2,7 +2,7 @@
 
 import { AnswersTable } from "./answers_table.js";
 import { Classification } from "./classification.js";
-import { announce, count, find, make, showError, visible } from "./elements.js";
+import { announce, count, find, make, option, showError, visible } from "./elements.js";
 import { asText, decode, labelColumn, parseRecords, textColumn } from "./records.js";
 
 export class FileCard {
@@ -64,7 +64,7 @@ export class FileCard {
     name.textContent = visible(fileName);
     size.textContent = [count(rows.length, "record"), count(names.length, "column"), ...notes].join(", ");
     const columnName = (column, index) => visible(column) || `column ${index + 1}`;
-    const options = () => names.map((column, index) => make("option", { dir: "auto" }, columnName(column, index)));
+    const options = () => names.map((column, index) => option(columnName(column, index)));
     this.column.replaceChildren(...options());
     this.column.selectedIndex = textColumn(this.data);
     this.labels.replaceChildren(make("option", {}, "none"), ...options());

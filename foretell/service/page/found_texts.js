@@ -1,6 +1,6 @@
 // The card for many texts: a search or the texts similar to the shown one, and one answer for all that are checked.
 
-import { count, find, isolated, make, showError, visible } from "./elements.js";
+import { count, find, isolated, make, option, showError } from "./elements.js";
 
 const OTHERS = { none: "none of the labels", unclear: "unclear" };
 
@@ -37,7 +37,7 @@ export class FoundTexts {
     if (labels.join("\n") === this.labels.join("\n")) return;
     this.labels = labels;
     this.choice.replaceChildren(
-      ...labels.map((label, index) => make("option", { value: String(index), dir: "auto" }, visible(label))),
+      ...labels.map((label, index) => option(label, { value: String(index) })),
       ...Object.entries(OTHERS).map(([value, name]) => make("option", { value }, name)),
     );
   }

@@ -1,6 +1,6 @@
 // The model that a view uses: the only one of its job, or the one chosen in a list.
 
-import { count, isolated, make } from "./elements.js";
+import { count, isolated, make, option } from "./elements.js";
 
 // Whether the tokens of a model are parts of words, which have the white space in them.
 export function hasOpenVocabulary({ tokens }) {
@@ -27,7 +27,7 @@ export class ModelChoice {
   #makeSelect(id, onChange) {
     if (this.models.length < 2) return null;
     const select = make("select", { id });
-    select.append(...this.models.map(({ id: name }) => make("option", { dir: "auto" }, name)));
+    select.append(...this.models.map(({ id: name }) => option(name)));
     select.addEventListener("change", () => {
       this.current = this.models[select.selectedIndex];
       this.#describe();

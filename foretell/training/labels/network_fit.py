@@ -48,16 +48,18 @@ def make_schedule(
     """Return the schedule for `n_texts` texts.
 
     There are at least `min_steps` steps, in whole epochs, and no epoch after the first ends after
-    more than `max_steps` steps; a time limit is the usual bound. Patience keeps its proportion to
-    the number of epochs. Among the settings that the user gave, `given`, epochs are not changed by
-    the default of `min_steps`, and patience stays.
+    more than `max_steps` steps, which no preset has: a time limit is the usual bound. Patience
+    keeps its proportion to the number of epochs. Of the settings that the user gave, `given`,
+    epochs and a time limit are not changed by a bound that was not given, such as one of a model
+    that is continued, and patience stays.
     """
     steps = math.ceil(n_texts / settings.batch_size)
     epochs = settings.epochs
     patience = settings.patience
     if "epochs" not in given or "min_steps" in given:
         epochs = max(epochs, math.ceil(settings.min_steps / steps))
-    if settings.max_steps:
+    is_bounded = "max_steps" in given or not given & {"epochs", "minutes"}
+    if settings.max_steps and is_bounded:
         epochs = min(epochs, max(1, settings.max_steps // steps))
     if "patience" not in given:
         patience = math.ceil(patience * epochs / settings.epochs)

@@ -407,6 +407,12 @@ def test_what_was_given_is_not_replaced() -> None:
     assert make_schedule(base, 300, frozenset({"epochs", "min_steps"})).steps >= base.min_steps
     assert make_schedule(base, 300, frozenset({"patience"})).patience == 1
     assert make_schedule(base, 1_000_000, frozenset({"epochs"})).epochs == 3
+    # The bound of a model that is continued, which was trained with one.
+    bounded = with_changes(base, {"max_steps": 3_600})
+    assert make_schedule(bounded, 1_000_000, frozenset({"epochs"})).epochs == 3
+    assert make_schedule(bounded, 1_000_000, frozenset({"epochs", "max_steps"})).epochs == 1
+    # A time limit that was given is used to its end.
+    assert make_schedule(bounded, 1_000_000, frozenset({"minutes"})).epochs == base.epochs
     few = fixed_schedule(base, frozenset({"epochs", "batch_size"}))
     assert (few.epochs, few.batch_size, few.min_steps) == (3, base.batch_size, 1)
     assert fixed_schedule(base, frozenset()).batch_size < base.batch_size
