@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from foretell.arrays import Array, Float32s, Integers, Logits, Mask, TokenIds
+from foretell.arrays import Array, Float32s, Float64s, Integers, Logits, Mask, TokenIds
 from foretell.data.folds import Folds
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
@@ -152,12 +152,16 @@ class Evidence:
     Attributes:
         texts: int64 [held-out text], their places.
         targets: [held-out text], as `Rows.truth` has them.
+        known: bool [held-out text], whether the members that answer a text have learned its label
+            from another text. Nobody can answer the others: they decide nothing, since they would
+            give weight to the member that is the least sure, but they are measured.
         folds: which fold holds each out.
         outputs: what scores mean.
     """
 
     texts: Integers
     targets: Array
+    known: Mask
     folds: Folds
     outputs: Outputs
 
@@ -178,7 +182,23 @@ class Evidence:
 
     def of(self, rows: Mask) -> Evidence:
         """Return the held-out texts where `rows` [held-out text] is true."""
-        return replace(self, texts=self.texts[rows], targets=self.targets[rows])
+        return replace(
+            self, texts=self.texts[rows], targets=self.targets[rows], known=self.known[rows]
+        )
+
+    def loss(self, logits: Logits) -> float:
+        """Return the loss of logits [held-out text, label] where the label is known; 0: it is
+        nowhere.
+        """
+        if not self.known.any():
+            return 0.0
+        return self.outputs.loss(self.targets[self.known], logits[self.known])
+
+    def pool_weights(self, logits: Logits) -> Float64s:
+        """Return the weights [member] of a pool of logits [member, held-out text, label] with the
+        smallest loss where the label is known.
+        """
+        return self.outputs.fit_pool(self.targets[self.known], logits[:, self.known])
 
     def no_answers(self) -> Float32s:
         """Return NaN for each label of each text, [held-out text, label]."""
@@ -205,7 +225,14 @@ def evidence_of(corpus: Corpus, folds: Folds, outputs: Outputs) -> Evidence:
     fold_of[: len(folds.fold_of)] = folds.fold_of
     folds = Folds(fold_of=fold_of)
     held = corpus.rows.of_texts(folds.held)
-    return Evidence(texts=held.texts, targets=held.truth(), folds=folds, outputs=outputs)
+    targets = held.truth()
+    known = np.ones(len(held.texts), bool)
+    if targets.ndim == 1:
+        for inside, outside in folds:
+            labels = corpus.rows.of_texts(inside).label
+            own = outside[held.texts]
+            known[own] = np.isin(targets[own], labels)
+    return Evidence(texts=held.texts, targets=targets, known=known, folds=folds, outputs=outputs)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -344,7 +371,7 @@ def choose(
 
             logits[place] = evidence.logits(scores)
             fitted[place] = of_folds
-        return evidence.outputs.loss(evidence.targets, logits[place])
+        return evidence.loss(logits[place])
 
     best = member.first
     while len(evidence.targets):
@@ -361,8 +388,8 @@ def _nested_choice(logits: dict[int, Logits], evidence: Evidence) -> Logits:
     """Return the logits of held-out texts, with the penalty that is best for the other parts."""
     found = np.zeros((len(evidence.targets), evidence.outputs.n_labels))
     for others, inside in other_parts(evidence.part_of):
-        targets = evidence.targets[others]
-        best = min(logits, key=lambda place: evidence.outputs.loss(targets, logits[place][others]))
+        decisive = evidence.of(others)
+        best = min(logits, key=lambda place: decisive.loss(logits[place][others]))
         found[inside] = logits[best][inside]
     return found
 
@@ -390,7 +417,7 @@ def fit_ensembled(chosen: Sequence[Chosen], evidence: Evidence, check: Check = i
     """Weigh the members, and fit them to all rows; `check` may raise to stop it."""
     outputs = evidence.outputs
     logits = np.stack([each.logits for each in chosen])
-    weights: list[float] = outputs.fit_pool(evidence.targets, logits).tolist()
+    weights: list[float] = evidence.pool_weights(logits).tolist()
     models = [
         (model, weight)
         for each, weight in zip(chosen, weights, strict=True)
@@ -440,7 +467,7 @@ def nested_logits(logits: Logits, evidence: Evidence) -> Logits:
     """
     nested = np.zeros(logits.shape[1:])
     for others, inside in other_parts(evidence.part_of):
-        share = evidence.outputs.fit_pool(evidence.targets[others], logits[:, others])
+        share = evidence.of(others).pool_weights(logits[:, others])
         nested[inside] = evidence.outputs.of_scores(np.tensordot(share, logits[:, inside], 1))
     return nested
 

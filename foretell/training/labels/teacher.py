@@ -121,9 +121,8 @@ def choose_teacher(
     best = 0
     accuracy = None
     if len(evidence.targets):
-        targets = evidence.targets
-        best = int(np.argmin([evidence.outputs.loss(targets, each.logits) for each in choices]))
-        accuracy = mean_accuracy(targets, choices[best].logits)
+        best = int(np.argmin([evidence.loss(each.logits) for each in choices]))
+        accuracy = mean_accuracy(evidence.targets, choices[best].logits)
     return Teacher(
         first=corpus.n_given,
         embeddings=taught[:, : widths[best]],

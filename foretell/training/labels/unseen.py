@@ -63,9 +63,10 @@ class Unseen:
         )
 
     def ensemble(self) -> AnyEnsemble:
-        """Return the ensemble with the smallest loss on the texts."""
+        """Return the ensemble with the smallest loss on the texts whose label is known."""
+        decisive = self.of(self.evidence.known)
         outputs = self.evidence.outputs
-        return outputs.fit_ensemble(self.evidence.targets, self.network, self.linear)
+        return outputs.fit_ensemble(decisive.evidence.targets, decisive.network, decisive.linear)
 
     def measured(self, corpus: Corpus, name: str) -> Measured | None:
         """Return the answers of ensembles that were fitted without the text's part.

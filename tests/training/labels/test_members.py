@@ -504,3 +504,13 @@ def test_each_column_is_the_logistic_regression_of_scikit_learn() -> None:
     targets[:50, 1] = 1 - targets[:50, 1]
     again = fit_logistic(features, targets, weights, 1.0)
     np.testing.assert_array_equal(found.weights, again.weights)
+
+
+def test_the_label_of_a_text_is_known_where_other_folds_have_it() -> None:
+    texts = ["a one", "a two", "b one", "a three", "B  ONE", "c one", "c two"]
+    corpus = corpus_of(texts, [0, 0, 1, 0, 1, 2, 2], [], "abc")
+    # The text of the second label is there twice, and so its copies are held out together.
+    held = evidence(corpus, n_folds=3)
+    np.testing.assert_array_equal(held.known, np.array([0, 0, 1, 0, 1, 2, 2]) != 1)
+    some = held.of(np.arange(7) > 3)
+    np.testing.assert_array_equal(some.known, [False, True, True])

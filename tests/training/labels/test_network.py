@@ -469,7 +469,13 @@ def on_folds(
         stages=SimpleNamespace(found=lambda _: {}, keep=lambda *_: None),
     )
     folds = Folds(fold_of=(np.arange(n) // 2 % 5).astype(np.int32))
-    evidence = Evidence(texts=np.arange(n), targets=targets, folds=folds, outputs=OneLabel(2))
+    evidence = Evidence(
+        texts=np.arange(n),
+        targets=targets,
+        known=np.ones(n, bool),
+        folds=folds,
+        outputs=OneLabel(2),
+    )
     plan = Plan(folds=5, network_folds=network_folds)
     rows = hard_rows(targets, np.ones(n), 2)
     answers = fold_probabilities(

@@ -31,6 +31,7 @@ def evidence(outputs: Outputs) -> Evidence:
     return Evidence(
         texts=np.arange(100, 100 + N),
         targets=labels.astype(np.float32) if isinstance(outputs, SeveralLabels) else labels[:, 0],
+        known=np.ones(N, bool),
         folds=Folds(fold_of=fold_of),
         outputs=outputs,
     )
@@ -81,6 +82,37 @@ def test_the_pool_that_answers_a_text_is_of_the_other_parts(outputs: Outputs) ->
         share = outputs.fit_pool(held.targets[~inside], members[:, ~inside])
         expected = outputs.of_scores(np.tensordot(share, members[:, inside], 1))
         np.testing.assert_allclose(found[inside], expected)
+
+
+def test_texts_whose_label_no_member_knows_decide_nothing() -> None:
+    known = np.arange(N) % 4 > 0
+    held = replace(evidence(KINDS[0]), known=known)
+    members = scores(4)
+    of_network: Any = np.exp(scores(1, seed=3)[0]).astype(np.float32)
+
+    def decided(members: Any, network: Any) -> tuple[Any, ...]:
+        return (
+            held.loss(members[0]),
+            held.pool_weights(members),
+            nested_logits(members, held)[known],
+            unseen_predictions(held, members[0], network).ensemble(),
+        )
+
+    expected = decided(members, of_network)
+    of_known = held.of(known)
+    assert expected[0] == KINDS[0].loss(of_known.targets, members[0][known])
+    changed = members.copy()
+    changed[:, ~known] = changed[:, ~known, ::-1]
+    other_network = of_network.copy()
+    other_network[~known] = other_network[~known, ::-1]
+    found = decided(changed, other_network)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Where every label is known they would decide.
+    assert replace(held, known=np.ones(N, bool)).loss(changed[0]) != expected[0]
+    nobody = replace(held, known=np.zeros(N, bool))
+    assert nobody.loss(members[0]) == 0
+    np.testing.assert_array_equal(nobody.pool_weights(members), 0.25)
 
 
 def test_texts_of_one_fold_are_measured_in_parts() -> None:

@@ -19,7 +19,13 @@ from tests.builders import random_model
 
 SETTINGS = WordsSettings(units=8, embedding_size=6, kneser_ney=True)
 BEFORE = random_model(SETTINGS, text="a b c d e f g h i j k l")
-PLACES = [(0.0, True, 1.0), (0.018, True, 0.75), (9.0, True, 0.0), (9.0, False, 1.0)]
+PLACES = [
+    (0.0, True, 1.0),
+    (0.018, True, 0.75),
+    (0.045, True, 0.3),
+    (9.0, True, 0.0),
+    (9.0, False, 1.0),
+]
 
 
 @pytest.mark.parametrize("has_counts", [False, True])
