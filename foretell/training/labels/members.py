@@ -153,8 +153,8 @@ class Evidence:
         texts: int64 [held-out text], their places.
         targets: [held-out text], as `Rows.truth` has them.
         known: bool [held-out text], whether the members that answer a text have learned its label
-            from another text. Nobody can answer the others: they decide nothing, since they would
-            give weight to the member that is the least sure, but they are measured.
+            from another text. No member can answer the others. They are measured, but decide
+            nothing: the least certain member would have the smallest loss on them.
         folds: which fold holds each out.
         outputs: what scores mean.
     """
@@ -187,16 +187,16 @@ class Evidence:
         )
 
     def loss(self, logits: Logits) -> float:
-        """Return the loss of logits [held-out text, label] where the label is known; 0: it is
-        nowhere.
+        """Return the loss of logits [held-out text, label] on the texts whose label is known; 0
+        where there are none.
         """
         if not self.known.any():
             return 0.0
         return self.outputs.loss(self.targets[self.known], logits[self.known])
 
     def pool_weights(self, logits: Logits) -> Float64s:
-        """Return the weights [member] of a pool of logits [member, held-out text, label] with the
-        smallest loss where the label is known.
+        """Return the weights [member] of a pool of logits [member, held-out text, label], fitted to
+        the texts whose label is known.
         """
         return self.outputs.fit_pool(self.targets[self.known], logits[:, self.known])
 
@@ -229,9 +229,9 @@ def evidence_of(corpus: Corpus, folds: Folds, outputs: Outputs) -> Evidence:
     known = np.ones(len(held.texts), bool)
     if targets.ndim == 1:
         for inside, outside in folds:
-            labels = corpus.rows.of_texts(inside).label
+            learned = corpus.rows.label[inside[corpus.rows.text]]
             own = outside[held.texts]
-            known[own] = np.isin(targets[own], labels)
+            known[own] = np.isin(targets[own], learned)
     return Evidence(texts=held.texts, targets=targets, known=known, folds=folds, outputs=outputs)
 
 

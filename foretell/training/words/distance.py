@@ -24,8 +24,8 @@ from foretell.training.words.token_file import TokenFile
 from foretell.training.words.validation_fit import fit_interpolation
 
 DISTANCES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
-"""The first is the old network. Near it they are close: what a well trained network has learned of
-the old text allows little more (docs/experiments.md).
+"""Parts of the way; 0 is the old network. The steps near it are small: with a network that has
+learned the old text well, larger ones exceed `MAX_GROWTH` (docs/experiments.md).
 """
 
 MAX_GROWTH = 0.015
