@@ -19,6 +19,7 @@ from foretell.data.decode import STDIN, existing, note
 from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
+from foretell.data.memory import MemoryWatch
 from foretell.data.record_source import RecordSource
 from foretell.data.records import (
     Part,
@@ -380,6 +381,7 @@ class _Gathered:
         self._separator = separator
         self._column = column
         self._texts: list[str] = []
+        self._memory = MemoryWatch(name)
         self._labels: list[tuple[str, ...]] = []
         self._weights: list[float | None] = []
         self._types: set[LabelType] = set()
@@ -397,6 +399,7 @@ class _Gathered:
         else:
             self.numbers.append(number)
             self._texts.append(record.text)
+            self._memory.kept(record.text)
             # Labels repeat: one string for each saves memory.
             self._labels.append(tuple(map(sys.intern, labels)))
             self._weights.append(record.weight)
@@ -493,9 +496,14 @@ def unlabelled_texts(
     else:
         # Labels, which may be several, are not looked at.
         records = iter_records(source, text=text, part="train", notes=notes, multi_label=";")
-    texts = [record.text for record in records if record.text.strip()]
+    where = str(source) if isinstance(source, str | Path) else "unlabelled"
+    memory = MemoryWatch(where)
+    texts = []
+    for record in records:
+        if record.text.strip():
+            texts.append(record.text)
+            memory.kept(record.text)
     if not texts:
-        where = str(source) if isinstance(source, str | Path) else "unlabelled"
         raise DataError("texts without labels", "none that is not empty", where=where)
     return texts
 

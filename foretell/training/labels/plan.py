@@ -16,10 +16,16 @@ from typing import NamedTuple
 
 from foretell.config import LabelsSettings
 from foretell.data.folds import MANY_TEXTS
+from foretell.machine import memory_left
 from foretell.readable import duration, number_of
 
 MEMORY = 2 << 30
-"""Bytes that the features and scores of one member may take."""
+"""Bytes that the features and scores of one member may take, where the machine has them."""
+
+_SHARE_OF_MEMORY = 0.5
+"""The part of the memory that is left which a member may take: its rows, and two folds at a time,
+come besides.
+"""
 
 _MEMBERS: tuple[str, ...] = ("words", "bayes", "centroids", "embeddings", "svd", "tfidf", "ngrams")
 """The linear members, in the order in which they get time: with 167 labels embeddings have most of
@@ -190,12 +196,18 @@ class Plan:
         return f"{line}; the members before the network take {costs} beside the texts"
 
 
+def memory_of_a_member() -> float:
+    """Return the bytes that one member may take on this machine, now."""
+    return min(MEMORY, _SHARE_OF_MEMORY * memory_left())
+
+
 def make_plan(
     sizes: Sizes,
     settings: LabelsSettings,
     *,
     seconds: float = math.inf,
     pace: float = _REFERENCE_PACE,
+    memory: float = MEMORY,
     too_few: str = "",
 ) -> Plan:
     """Return what is tried.
@@ -205,13 +217,14 @@ def make_plan(
         settings: of the classifier.
         seconds: that the linear members may take.
         pace: seconds in which the tokenizer reads a token here.
+        memory: bytes that one member may take.
         too_few: why the texts are too few to hold some out; "": they are not.
     """
     plan = _folded(sizes, settings, too_few)
     if not settings.linear:
         return plan
     if plan.first:
-        plan = replace(plan, share=min(1.0, MEMORY / max(1, _OF_WORDS.size * sizes.tokens)))
+        plan = replace(plan, share=min(1.0, memory / max(1, _OF_WORDS.size * sizes.tokens)))
     slowness = 1.0
     if sizes.tokens > _TIMED:
         # Fewer tokens do not show the pace.
@@ -224,7 +237,7 @@ def make_plan(
     def timed(plan: Plan) -> Plan:
         return replace(plan, seconds=slowness * _seconds(plan, sizes, dense))
 
-    plan = replace(plan, members=_within_memory(names, sizes, plan.share))
+    plan = replace(plan, members=_within_memory(names, sizes, plan.share, memory))
     choices = [
         replace(plan, folds=folds, searches=searches and len(names) > 1)
         for folds, searches in _choices(plan)
@@ -314,9 +327,11 @@ def _choices(plan: Plan) -> list[tuple[int, bool]]:
     return [(plan.folds, True), *of_one_part]
 
 
-def _within_memory(names: Sequence[str], sizes: Sizes, share: float) -> tuple[str, ...]:
+def _within_memory(
+    names: Sequence[str], sizes: Sizes, share: float, memory: float
+) -> tuple[str, ...]:
     """Return the members for which the memory is large enough, `words` on a share of the texts."""
-    return tuple(name for name in names if _bytes(name, sizes, share) <= MEMORY)
+    return tuple(name for name in names if _bytes(name, sizes, share) <= memory)
 
 
 def _bytes(name: str, sizes: Sizes, share: float) -> int:

@@ -62,7 +62,7 @@ from foretell.training.labels.members import (
 from foretell.training.labels.network import TrainedNetwork, fit_network, fixed_schedule
 from foretell.training.labels.network_fit import enough_labels
 from foretell.training.labels.outputs import AnyEnsemble, OneLabel, Outputs, SeveralLabels
-from foretell.training.labels.plan import Plan, Sizes, make_plan
+from foretell.training.labels.plan import Plan, Sizes, make_plan, memory_of_a_member
 from foretell.training.labels.pseudo_labels import (
     PseudoLabels,
     pseudo_labels,
@@ -230,12 +230,13 @@ def _planned(training: Training, pace: float) -> tuple[Plan, Evidence]:
     )
     targets = labelled.truth()
     reason = too_few(texts, targets)
-    # A resumed training tries the same, whatever the pace is now.
+    # A resumed training tries the same, whatever the pace and the memory are now.
     seconds = training.run.budget.for_stage("members")
+    memory = memory_of_a_member()
     if before := training.stages.found("plan"):
-        seconds, pace = before["seconds"].tolist()
-    training.stages.keep("plan", {"seconds": np.array([seconds, pace])})
-    plan = make_plan(sizes, settings, seconds=seconds, pace=pace, too_few=reason)
+        seconds, pace, memory = before["limits"].tolist()
+    training.stages.keep("plan", {"limits": np.array([seconds, pace, memory])})
+    plan = make_plan(sizes, settings, seconds=seconds, pace=pace, memory=memory, too_few=reason)
     folds = Folds(fold_of=np.zeros(0, np.int32))
     if plan.folds:
         folds = folds_of(texts, targets, plan.folds, settings.seed, plan.first)

@@ -69,16 +69,23 @@ def test_class_weights_are_those_of_the_sample_weights_of_labelled_texts() -> No
     assert corpus.rows.weight == pytest.approx([5 / 8, 15 / 8, 5 / 2, 45 / 2])
 
 
-@given(COUNTS, COUNTS, st.integers(2, 10_000), st.floats(0, 1e5), st.sampled_from([0.0, 0.1]))
+@given(
+    COUNTS,
+    COUNTS,
+    st.integers(2, 10_000),
+    st.floats(0, 1e5),
+    st.sampled_from([0.0, 0.1]),
+    st.sampled_from([1 << 26, plan_module.MEMORY]),
+)
 def test_any_texts_have_a_plan_within_memory_and_time(
-    texts: int, tokens: int, labels: int, seconds: float, fraction: float
+    texts: int, tokens: int, labels: int, seconds: float, fraction: float, memory: int
 ) -> None:
     sizes = Sizes(texts=texts, tokens=texts + tokens, characters=6 * tokens, labels=labels)
     settings = with_changes(BASE, {"valid_fraction": fraction})
-    plan = make_plan(sizes, settings, seconds=seconds)
+    plan = make_plan(sizes, settings, seconds=seconds, memory=memory)
     assert plan.folds >= 1
     assert 1 <= plan.network_folds <= plan.folds
-    assert set(plan.members) <= set(_within_memory(_NAMES, sizes, plan.share))
+    assert set(plan.members) <= set(_within_memory(_NAMES, sizes, plan.share, memory))
     # Texts that `words` does not learn from are not held out in turns.
     assert plan.share == 1 or plan.folds == 1
     assert re.search(r"^plan: .* on (1 fold|([2-9]|\d\d+) folds), ", str(plan))
@@ -86,11 +93,11 @@ def test_any_texts_have_a_plan_within_memory_and_time(
     held = plan.first * texts
     assert held <= 500.1 or held * labels < 4.1e6
     # What takes long or much is said before it begins.
-    assert plan.bytes <= plan_module.MEMORY
+    assert plan.bytes <= memory
     is_large = plan.seconds >= 60 or plan.bytes >= 1 << 29
     assert (" GB of memory beside the texts" in str(plan)) == is_large
     # More time never leaves anything out.
-    more = make_plan(sizes, settings, seconds=math.inf)
+    more = make_plan(sizes, settings, seconds=math.inf, memory=memory)
     assert set(plan.members) <= set(more.members)
     assert plan.folds <= more.folds
     assert plan.passes <= more.passes
