@@ -27,7 +27,7 @@ from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
 from foretell.training.labels.candidates import TAUGHT_STRENGTHS, Features, sparse_member
 from foretell.training.labels.continued import joined
-from foretell.training.labels.corpus import Corpus, Origin, Part, make_corpus, part_of
+from foretell.training.labels.corpus import LabelsCorpus, Origin, Part, make_corpus, part_of
 from foretell.training.labels.members import Evidence, choose, evidence_of, nested_logits
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
 from foretell.training.labels.rows import Rows, Targets, hard_rows
@@ -72,7 +72,7 @@ standard errors.
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answers:
+class TeacherAnswers:
     """What a teacher answered.
 
     Attributes:
@@ -99,7 +99,7 @@ class Answers:
 
 def answers_of(
     teacher: Answering, split: Split, settings: LabelsSettings, stages: Stages
-) -> Answers:
+) -> TeacherAnswers:
     """Return a teacher's answers to the unlabelled texts, and whether they are of use.
 
     Without any labelled text the teacher's labels are all. Checkpoints contain the answers, so that
@@ -125,7 +125,7 @@ def answers_of(
         raise DataError(
             expected, "none", where=teacher.name, fix="give more texts of the same kind"
         )
-    answers = Answers(
+    answers = TeacherAnswers(
         texts=texts,
         places=_chosen(asked[known], teacher, labels),
         labels=labels,
@@ -236,7 +236,7 @@ def _knows_labels(teacher: Answering, small: _Small) -> bool:
 class _Small:
     """The labelled texts, then some that the teacher answered, on which it is decided."""
 
-    corpus: Corpus
+    corpus: LabelsCorpus
     targets: Targets
     folds: Folds
     stages: Stages
@@ -268,7 +268,11 @@ class _Small:
 
 
 def _decided(
-    split: Split, teacher: Answering, answers: Answers, settings: LabelsSettings, stages: Stages
+    split: Split,
+    teacher: Answering,
+    answers: TeacherAnswers,
+    settings: LabelsSettings,
+    stages: Stages,
 ) -> tuple[bool, dict[str, float]]:
     """Return whether the answers are used, by the log loss of held-out labelled texts; and the log
     losses.
@@ -336,7 +340,7 @@ def _margin(found: Floats, targets: Targets) -> float:
 
 
 def taught_metrics(
-    metrics: Mapping[str, object], split: Split, answers: Answers
+    metrics: Mapping[str, object], split: Split, answers: TeacherAnswers
 ) -> dict[str, object]:
     """Return a classifier's metrics with those of its teacher."""
     more = {"teacher": answers.metrics, "unlabelled_texts": len(split.unlabelled)}

@@ -21,10 +21,10 @@ from foretell.arrays import Float32s, Float64s, Integers, Probabilities
 from foretell.ngrams.ensemble import log_of, softmax
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
-from foretell.training.labels.logistic import Weights
+from foretell.training.labels.logistic import LinearWeights
 from foretell.training.labels.rows import Rows
 
-AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Weights)
+AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | LinearWeights)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ import numpy as np
 
 from foretell.arrays import Mask
 from foretell.ngrams.counting import CountedTexts, count_ngrams
-from foretell.training.labels.corpus import Corpus, Origin
+from foretell.training.labels.corpus import LabelsCorpus, Origin
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LogisticFit, MatrixFit
@@ -56,7 +56,7 @@ class Features:
         drawn: the texts that the member `words` learns from, bool [text]; None: all.
     """
 
-    corpus: Corpus
+    corpus: LabelsCorpus
     n_texts: int
     drawn: Mask | None = None
 
@@ -145,7 +145,7 @@ def student(
 
 
 def dense_member(
-    name: str, corpus: Corpus, source: Source, max_unlabelled_tokens: int, seed: int
+    name: str, corpus: LabelsCorpus, source: Source, max_unlabelled_tokens: int, seed: int
 ) -> Iterator[Member]:
     """Yield the model of an SVD of TF-IDF values, or of mean embeddings, where texts have one.
 

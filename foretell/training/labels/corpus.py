@@ -59,7 +59,7 @@ class Measuring:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Corpus:
+class LabelsCorpus:
     """The texts of a training, as they are written and tokenized.
 
     Attributes:
@@ -146,7 +146,7 @@ def make_corpus(
     *,
     valid: Examples | None = None,
     continued: Model | None = None,
-) -> Corpus:
+) -> LabelsCorpus:
     """Learn the vocabulary of the texts, and encode them.
 
     Args:
@@ -170,7 +170,7 @@ def make_corpus(
     tokenizer, tokenized = tokenize(
         texts, settings, None if continued is None else continued.tokenizer
     )
-    corpus = Corpus(
+    corpus = LabelsCorpus(
         tokenizer=tokenizer,
         labels=list(labels),
         texts=texts,
@@ -187,7 +187,7 @@ def make_corpus(
     return replace(corpus, rows=balance.of_rows(corpus.rows), balance=balance)
 
 
-def _measuring(corpus: Corpus, valid: Examples | None) -> Measuring | None:
+def _measuring(corpus: LabelsCorpus, valid: Examples | None) -> Measuring | None:
     if valid is None or not len(valid):
         return None
     return Measuring(
@@ -198,7 +198,9 @@ def _measuring(corpus: Corpus, valid: Examples | None) -> Measuring | None:
     )
 
 
-def with_vectors(corpus: Corpus, path_or_name: str | Path, listener: Listener) -> Corpus:
+def with_vectors(
+    corpus: LabelsCorpus, path_or_name: str | Path, listener: Listener
+) -> LabelsCorpus:
     """Return the texts with the vectors of a file, or of "glove", and a tokenizer with their words.
 
     The validation texts are encoded again: their words may be among the new ones.

@@ -22,7 +22,7 @@ from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.training.cooccurrence import cooccurrence_embeddings, truncated_svd
 from foretell.training.labels.linear_fit import matrix_of
-from foretell.training.labels.logistic import Weights
+from foretell.training.labels.logistic import LinearWeights
 from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.tokens import TokenizedTexts
 
@@ -49,7 +49,7 @@ class Basis:
     is_mean: bool
     rows: Float32s
 
-    def model(self, fitted: Weights, size: int) -> LinearModel | TfidfModel:
+    def model(self, fitted: LinearWeights, size: int) -> LinearModel | TfidfModel:
         """Return the model of n-grams, of `size` ids, with the scores of a model of the texts'
         vectors.
         """

@@ -266,7 +266,7 @@ class Design:
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
+class LinearWeights:
     """The weights of a fitted model: float32 [feature, column], and the bias [column]."""
 
     weights: Float32s
@@ -276,9 +276,9 @@ class Weights:
         """Return the scores [text, column] of features [text, feature]."""
         return features @ self.weights + self.bias
 
-    def times(self, factor: float) -> Weights:
+    def times(self, factor: float) -> LinearWeights:
         """Return the model whose scores are `factor` times these."""
-        return Weights(np.float32(factor) * self.weights, np.float32(factor) * self.bias)
+        return LinearWeights(np.float32(factor) * self.weights, np.float32(factor) * self.bias)
 
 
 class MatrixFit(ABC):
@@ -294,7 +294,7 @@ class MatrixFit(ABC):
         self,
         values: Callable[[Integers], Matrix],
         rows: Rows,
-        model: Callable[[Weights], Any] | None = None,
+        model: Callable[[LinearWeights], Any] | None = None,
     ) -> None:
         self.features = values(rows.texts)
         self.rows = rows
@@ -302,14 +302,16 @@ class MatrixFit(ABC):
         self._model = model
 
     @abstractmethod
-    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
+    def fit(
+        self, strength: float, start: LinearWeights | None = None, check: Check = ignore
+    ) -> LinearWeights:
         """Fit the model, from `start` on; `check` may raise to stop it."""
 
-    def scores(self, parameters: Weights, texts: Integers) -> Float32s:
+    def scores(self, parameters: LinearWeights, texts: Integers) -> Float32s:
         """Return the scores [text, column] of the texts at some places."""
         return parameters.scores(self._values(texts))
 
-    def model(self, parameters: Weights) -> Any:
+    def model(self, parameters: LinearWeights) -> Any:
         """Return the model for predictions."""
         return parameters if self._model is None else self._model(parameters)
 
@@ -319,7 +321,9 @@ class LogisticFit(MatrixFit):
 
     _design: Design | None = None
 
-    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
+    def fit(
+        self, strength: float, start: LinearWeights | None = None, check: Check = ignore
+    ) -> LinearWeights:
         """Fit the model; from the result of a similar problem, `start`, fewer steps are needed."""
         self._design = self._design or Design.of(self.features)
         goal = Goal(self.rows.targets, self.rows.cell_weights)
@@ -333,4 +337,4 @@ class LogisticFit(MatrixFit):
                 / scale
             )
         fitted = scale * Problem(self._design, goal, scale, check).minimum(begun)
-        return Weights(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))
+        return LinearWeights(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))

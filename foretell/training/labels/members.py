@@ -22,8 +22,8 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel, merged
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.corpus import Corpus, Origin
-from foretell.training.labels.logistic import Check, Weights, ignore
+from foretell.training.labels.corpus import LabelsCorpus, Origin
+from foretell.training.labels.logistic import Check, LinearWeights, ignore
 from foretell.training.labels.outputs import Outputs
 from foretell.training.labels.rows import Rows, Source, joined_rows
 from foretell.training.labels.stages import Training
@@ -39,7 +39,7 @@ _PARTS = 5
 _STAGE = "members"
 _STRENGTHS = "strengths"
 
-Model = LinearModel | TfidfModel | Weights
+LinearPart = LinearModel | TfidfModel | LinearWeights
 """A model for predictions; of a kept teacher the weights of its embeddings."""
 
 Parameters: TypeAlias = Any
@@ -57,7 +57,7 @@ class Fit(Protocol):
     def scores(self, parameters: Parameters, texts: Integers) -> Float32s:
         """Return the scores [text, column] of the texts at some places."""
 
-    def model(self, parameters: Parameters) -> Model:
+    def model(self, parameters: Parameters) -> LinearPart:
         """Return the model for predictions."""
 
 
@@ -78,7 +78,7 @@ class Fitted:
         scores = self.fit.scores(self.parameters, texts)
         return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
 
-    def model(self) -> Model:
+    def model(self) -> LinearPart:
         """Return the model for predictions."""
         model = self.fit.model(self.parameters)
         return model if self.balance is None else self.balance.corrected_model(model)
@@ -219,7 +219,7 @@ class Evidence:
         return found
 
 
-def evidence_of(corpus: Corpus, folds: Folds, outputs: Outputs) -> Evidence:
+def evidence_of(corpus: LabelsCorpus, folds: Folds, outputs: Outputs) -> Evidence:
     """Return the held-out texts of some folds of the first texts; others are always in training."""
     fold_of = np.full(len(corpus), -1, np.int32)
     fold_of[: len(folds.fold_of)] = folds.fold_of
@@ -246,7 +246,7 @@ class Chosen:
     name: str
     strength: float
     logits: Logits
-    models: Callable[[Check], Sequence[Model]]
+    models: Callable[[Check], Sequence[LinearPart]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -265,7 +265,7 @@ class Ensembled:
     linear: LinearModel
     tfidf: tuple[TfidfModel, ...]
     logits: Logits
-    teacher: Weights | None = None
+    teacher: LinearWeights | None = None
     weights: dict[str, float] = field(default_factory=dict)
 
     def scores(
@@ -397,14 +397,14 @@ def _nested_choice(logits: dict[int, Logits], evidence: Evidence) -> Logits:
 def _chosen(member: Member, strength: float, logits: Logits, evidence: Evidence) -> Chosen:
     everything = np.ones(len(evidence.folds.fold_of), bool)
 
-    def models(check: Check) -> Sequence[Model]:
+    def models(check: Check) -> Sequence[LinearPart]:
         return [member.fitted_on_path(strength, everything, check).model()]
 
     return Chosen(name=member.name, strength=strength, logits=logits, models=models)
 
 
 def known_member(
-    name: str, models: Sequence[LinearModel | TfidfModel], corpus: Corpus, evidence: Evidence
+    name: str, models: Sequence[LinearModel | TfidfModel], corpus: LabelsCorpus, evidence: Evidence
 ) -> Chosen:
     """Return models that no held-out label has decided, whose scores are added, as one member."""
     held = corpus.tokenized.take(evidence.texts)
@@ -425,7 +425,7 @@ def fit_ensembled(chosen: Sequence[Chosen], evidence: Evidence, check: Check = i
         for model in each.models(check)
     ]
     others = [model.times(weight) for model, weight in models if isinstance(model, TfidfModel)]
-    kept = [model.times(weight) for model, weight in models if isinstance(model, Weights)]
+    kept = [model.times(weight) for model, weight in models if isinstance(model, LinearWeights)]
     return Ensembled(
         linear=_sum(models, outputs.n_labels, others),
         tfidf=merged(others),
@@ -472,14 +472,14 @@ def nested_logits(logits: Logits, evidence: Evidence) -> Logits:
     return nested
 
 
-def measured_places(corpus: Corpus, evidence: Evidence) -> Mask:
+def measured_places(corpus: LabelsCorpus, evidence: Evidence) -> Mask:
     """Return which held-out texts are measured on: those that people have labelled."""
     measured: Mask = corpus.origin[evidence.texts] == Origin.LABELS
     return measured
 
 
 def _sum(
-    models: Sequence[tuple[Model, float]], n_labels: int, others: Sequence[TfidfModel]
+    models: Sequence[tuple[LinearPart, float]], n_labels: int, others: Sequence[TfidfModel]
 ) -> LinearModel:
     """Return the weighted sum of those models that are linear models of n-grams."""
     sums = [(model, weight) for model, weight in models if isinstance(model, LinearModel)]

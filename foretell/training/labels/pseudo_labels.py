@@ -19,7 +19,7 @@ from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.candidates import NGRAM_STRENGTHS, Features, sparse_member
-from foretell.training.labels.corpus import Corpus
+from foretell.training.labels.corpus import LabelsCorpus
 from foretell.training.labels.linear_fit import default_max_ngrams, fit_ngrams, select_texts
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.members import Evidence
@@ -98,7 +98,7 @@ def pseudo_labels(training: Training, evidence: Evidence) -> PseudoLabels:
     return _made(corpus, soft, by_vectors)
 
 
-def _made(corpus: Corpus, soft: Float32s, by_vectors: LinearModel | None) -> PseudoLabels:
+def _made(corpus: LabelsCorpus, soft: Float32s, by_vectors: LinearModel | None) -> PseudoLabels:
     rows = soft_rows(soft, smallest=_SMALLEST).moved(corpus.n_given)
     if corpus.balance is not None:
         rows = corpus.balance.of_rows(rows)
@@ -110,7 +110,7 @@ def _log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabil
 
 
 def label_by_vectors(
-    corpus: Corpus,
+    corpus: LabelsCorpus,
     evidence: Evidence,
     soft: Float32s,
     *,
@@ -206,7 +206,7 @@ def _in_time(training: Training, pace: float) -> TokenizedTexts:
     return unlabelled.part(0, n)
 
 
-def rows_for_network(corpus: Corpus, pseudo: PseudoLabels | None, inside: Mask) -> Rows:
+def rows_for_network(corpus: LabelsCorpus, pseudo: PseudoLabels | None, inside: Mask) -> Rows:
     """Return the rows of labelled texts `inside`, then pseudo-labels, where there are any."""
     rows = corpus.labelled(inside)
     rows = rows if len(rows) else corpus.hinted(inside)

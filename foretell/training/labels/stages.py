@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from foretell.arrays import Array
 from foretell.config import LabelsSettings
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.labels.corpus import Corpus
+from foretell.training.labels.corpus import LabelsCorpus
 from foretell.training.run import Run
 
 
@@ -48,7 +48,7 @@ class Stages:
 class Training:
     """What every step of a training reads: the texts, the settings and the run."""
 
-    corpus: Corpus
+    corpus: LabelsCorpus
     settings: LabelsSettings
     run: Run
     stages: Stages

@@ -25,7 +25,7 @@ from foretell.errors import DataError, SettingsError
 from foretell.metrics import mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.runtime.encoder import Encoded, SentenceEncoder
-from foretell.training.labels.corpus import Corpus
+from foretell.training.labels.corpus import LabelsCorpus
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.members import Chosen, Evidence, Member, choose
 from foretell.training.labels.rows import Rows, soft_rows
@@ -107,7 +107,7 @@ class Teacher:
 
 
 def choose_teacher(
-    encoder: Encoder, evidence: Evidence, corpus: Corpus, training: Training
+    encoder: Encoder, evidence: Evidence, corpus: LabelsCorpus, training: Training
 ) -> Teacher | None:
     """Return the teacher that an encoder becomes; None: the time limit leaves no time for it."""
     embedded = _embed(encoder, corpus, training)
@@ -138,7 +138,7 @@ def choose_teacher(
     )
 
 
-def _member(embeddings: Float32s, corpus: Corpus) -> Member:
+def _member(embeddings: Float32s, corpus: LabelsCorpus) -> Member:
     """Return logistic regression on the embeddings [text, number] of labelled texts as a member."""
     return Member(
         name="teacher",
@@ -148,7 +148,7 @@ def _member(embeddings: Float32s, corpus: Corpus) -> Member:
 
 
 def _embed(
-    encoder: Encoder, corpus: Corpus, training: Training
+    encoder: Encoder, corpus: LabelsCorpus, training: Training
 ) -> tuple[Float32s, Float32s] | None:
     """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit
     allows.

@@ -38,7 +38,7 @@ from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential, matrix_of
-from foretell.training.labels.logistic import Check, LogisticFit, Weights, ignore
+from foretell.training.labels.logistic import Check, LinearWeights, LogisticFit, ignore
 from foretell.training.labels.rows import hard_rows
 
 F = np.float32
@@ -165,7 +165,7 @@ def to_linear_model(
     return LinearModel(counted.keys[kept], weights[kept], found.bias, counted.size, counted.longest)
 
 
-def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> Weights:
+def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> LinearWeights:
     rows = hard_rows(targets, np.ones(len(targets)), n_labels)
     return LogisticFit(lambda texts: inputs[texts], rows).fit(_CONFIDENCE)
 

@@ -23,7 +23,7 @@ from foretell.ngrams.keys import ngram_keys, parts
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import idf_of, unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
-from foretell.training.labels.logistic import Check, MatrixFit, Weights, ignore
+from foretell.training.labels.logistic import Check, LinearWeights, MatrixFit, ignore
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -152,7 +152,7 @@ class TfidfValues:
             self._counted.matrix[texts][:, self._kept] @ sparse.diags_array(self._idf), 2
         )
 
-    def model(self, fitted: Weights) -> TfidfModel:
+    def model(self, fitted: LinearWeights) -> TfidfModel:
         """Return a fitted model for predictions."""
         features = self._counted.features
         kept = self._kept
@@ -183,7 +183,9 @@ class ComplementFit(_GenerativeFit):
     of Naive Bayes Text Classifiers", without the last step).
     """
 
-    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
+    def fit(
+        self, strength: float, start: LinearWeights | None = None, check: Check = ignore
+    ) -> LinearWeights:
         """Fit the model; `start` and `check` are not needed."""
         del start, check
         sums = self._label_sums
@@ -200,7 +202,9 @@ class CentroidFit(_GenerativeFit):
     log of its share (Rocchio, 1971). The mean of all centroids is subtracted before.
     """
 
-    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
+    def fit(
+        self, strength: float, start: LinearWeights | None = None, check: Check = ignore
+    ) -> LinearWeights:
         """Fit the model; `start` and `check` are not needed."""
         del start, check
         mass = self.rows.mass.sum(axis=1)[:, None]
@@ -211,7 +215,7 @@ class CentroidFit(_GenerativeFit):
         return _fitted(centroids, np.log((mass[:, 0] + 0.5) / (mass.sum() + 0.5 * len(mass))))
 
 
-def _fitted(weights: Float64s, bias: Float64s) -> Weights:
+def _fitted(weights: Float64s, bias: Float64s) -> LinearWeights:
     """Return a model of weights [label, feature] and biases [label]; of two labels it has one
     column.
     """
@@ -222,4 +226,4 @@ def _fitted(weights: Float64s, bias: Float64s) -> Weights:
         # Only the differences count.
         weights = weights - weights.mean(axis=0)
         bias = bias - bias.mean()
-    return Weights(np.ascontiguousarray(weights.T, np.float32), bias.astype(np.float32))
+    return LinearWeights(np.ascontiguousarray(weights.T, np.float32), bias.astype(np.float32))

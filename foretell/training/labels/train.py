@@ -29,7 +29,7 @@ from foretell.data.split import Split
 from foretell.presets import changed
 from foretell.runtime.seen import write_seen
 from foretell.training.labels.ancestor import linear_parts
-from foretell.training.labels.answers import Answers, answers_of, taught_metrics
+from foretell.training.labels.answers import TeacherAnswers, answers_of, taught_metrics
 from foretell.training.labels.candidates import (
     NGRAM_STRENGTHS,
     TAUGHT_STRENGTHS,
@@ -40,7 +40,7 @@ from foretell.training.labels.candidates import (
 from foretell.training.labels.checks import Outside, check_together, request_of
 from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.corpus import (
-    Corpus,
+    LabelsCorpus,
     Origin,
     Part,
     make_corpus,
@@ -171,8 +171,8 @@ def train_labels(
 
 
 def _corpus(
-    split: Split, settings: LabelsSettings, outside: Outside, answers: Answers | None
-) -> Corpus:
+    split: Split, settings: LabelsSettings, outside: Outside, answers: TeacherAnswers | None
+) -> LabelsCorpus:
     """Return all texts, with the rows of every source that needs no member."""
     continued = outside.continued
     known = split.train.label_names
@@ -202,7 +202,7 @@ def _corpus(
 
 
 def _training(
-    corpus: Corpus, settings: LabelsSettings, outside: Outside, run: Run, stages: Stages
+    corpus: LabelsCorpus, settings: LabelsSettings, outside: Outside, run: Run, stages: Stages
 ) -> Training:
     """Return the training of some texts, with word vectors where they were given."""
     if outside.vectors is not None:
@@ -309,7 +309,7 @@ def _fit_linear(
 
 
 def _known_members(
-    corpus: Corpus, evidence: Evidence, outside: Outside, pseudo: PseudoLabels | None
+    corpus: LabelsCorpus, evidence: Evidence, outside: Outside, pseudo: PseudoLabels | None
 ) -> Iterator[Chosen]:
     """Yield the members that are fitted already."""
     if outside.continued is not None and outside.continued.old is None:

@@ -14,7 +14,7 @@ from foretell.data.folds import note_on_few
 from foretell.metrics import probability_metrics
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
-from foretell.training.labels.corpus import Corpus, Measuring
+from foretell.training.labels.corpus import LabelsCorpus, Measuring
 from foretell.training.labels.members import Evidence, measured_places, other_parts
 from foretell.training.labels.outputs import AnyEnsemble, Outputs
 
@@ -68,7 +68,7 @@ class Unseen:
         outputs = self.evidence.outputs
         return outputs.fit_ensemble(decisive.evidence.targets, decisive.network, decisive.linear)
 
-    def measured(self, corpus: Corpus, name: str) -> Measured | None:
+    def measured(self, corpus: LabelsCorpus, name: str) -> Measured | None:
         """Return the answers of ensembles that were fitted without the text's part.
 
         They are those to texts that people have labelled. None: there are no such texts.

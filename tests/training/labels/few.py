@@ -12,14 +12,14 @@ import numpy as np
 from foretell.data.folds import Folds, make_folds
 from foretell.presets import LABELS_PRESETS
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.labels.corpus import Corpus, Origin, Part, make_corpus
+from foretell.training.labels.corpus import LabelsCorpus, Origin, Part, make_corpus
 from foretell.training.labels.members import Evidence, evidence_of
 from foretell.training.labels.outputs import OneLabel
 from foretell.training.labels.rows import hard_rows
 from foretell.training.labels.stages import Stages, Training
 
 
-def few_corpus(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> Corpus:
+def few_corpus(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> LabelsCorpus:
     """Return texts in which some words show the label, and others without labels."""
     rng = random.Random(n_labels)
 
@@ -35,14 +35,14 @@ def few_corpus(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> Corpus
 
 def corpus_of(
     texts: Sequence[str], labels: Sequence[int], others: Sequence[str], names: Sequence[str]
-) -> Corpus:
+) -> LabelsCorpus:
     """Return texts with labels, by their places among the names, and others without."""
     rows = hard_rows(np.array(labels, np.int32), np.ones(len(texts)), len(names))
     parts = {Origin.LABELS: Part(texts=texts, rows=rows)}
     return make_corpus(parts, others, names, LABELS_PRESETS["base"])
 
 
-def evidence(corpus: Corpus, n_folds: int = 5) -> Evidence:
+def evidence(corpus: LabelsCorpus, n_folds: int = 5) -> Evidence:
     """Return the labelled texts, held out in folds."""
     n = corpus.n_given
     fold_of = np.full(len(corpus), -1, np.int32)
@@ -57,7 +57,7 @@ class FewTraining:
 
     def __init__(
         self,
-        corpus: Corpus | None = None,
+        corpus: LabelsCorpus | None = None,
         left: float = float("inf"),
         before: dict[str, Any] | None = None,
     ) -> None:

@@ -24,10 +24,10 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import Features, own_members
-from foretell.training.labels.corpus import Corpus
+from foretell.training.labels.corpus import LabelsCorpus
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
-from foretell.training.labels.logistic import Design, LogisticFit, Weights, ignore
+from foretell.training.labels.logistic import Design, LinearWeights, LogisticFit, ignore
 from foretell.training.labels.members import (
     Member,
     choose,
@@ -47,7 +47,7 @@ MEMBERS = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings"
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
-def members_of(corpus: Corpus) -> list[Member]:
+def members_of(corpus: LabelsCorpus) -> list[Member]:
     features = Features(corpus=corpus, n_texts=corpus.n_given)
     return list(own_members(Plan(members=MEMBERS, dense_tokens=1_000_000), features, seed=1))
 
@@ -83,7 +83,7 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
 class Distance:
     """A member whose held-out scores are the better, the nearer its strength is to the best one."""
 
-    def __init__(self, best: float, tried: list[float], corpus: Corpus) -> None:
+    def __init__(self, best: float, tried: list[float], corpus: LabelsCorpus) -> None:
         self.best = best
         self.tried = tried
         self.truth = corpus.rows.truth()
@@ -198,7 +198,7 @@ def test_of_many_labels_the_first_member_knows_every_one() -> None:
     assert (scores.argmax(axis=1) == labels).mean() > 0.99
 
 
-def on_values(kind: Any, n_labels: int, n: int = 60) -> tuple[Corpus, Any, Any]:
+def on_values(kind: Any, n_labels: int, n: int = 60) -> tuple[LabelsCorpus, Any, Any]:
     """Return texts, and a fit to the TF-IDF values of the first ones."""
     corpus = few_corpus(n_labels=n_labels)
     counted = Features(corpus=corpus, n_texts=60).tfidf
@@ -391,7 +391,7 @@ RNG = np.random.default_rng(1)
 
 def fit_logistic(
     matrix: Any, targets: Any, weights: Any, strength: float, start: Any = None, **more: Any
-) -> Weights:
+) -> LinearWeights:
     """Return logistic regression on all rows of a matrix."""
     has_several = np.ndim(weights) > 1
     text, label = np.nonzero(weights if has_several else targets)

@@ -25,7 +25,7 @@ from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels import pseudo_labels, text_vectors
-from foretell.training.labels.corpus import Corpus, Origin, make_corpus, part_of, with_vectors
+from foretell.training.labels.corpus import LabelsCorpus, Origin, make_corpus, part_of, with_vectors
 from foretell.training.labels.dense_fit import mean_basis
 from foretell.training.labels.linear_fit import fit_ngrams, select_texts
 from foretell.training.labels.logistic import LogisticFit
@@ -154,7 +154,7 @@ N_HELD = 60
 IS_SECOND = np.arange(400) % 2 == 1
 
 
-def two_topics(*, swap_held: bool = False) -> tuple[Corpus, Evidence]:
+def two_topics(*, swap_held: bool = False) -> tuple[LabelsCorpus, Evidence]:
     """Return texts of two topics, of which those with labels use half of the words."""
     rng = np.random.default_rng(0)
     topics = ["ab"[second] for second in IS_SECOND.tolist()]
@@ -174,7 +174,7 @@ def two_topics(*, swap_held: bool = False) -> tuple[Corpus, Evidence]:
     return corpus, evidence_of(corpus, Folds(fold_of=fold_of), OneLabel(2))
 
 
-def labelled(corpus: Corpus, evidence: Evidence) -> tuple[Any, np.ndarray]:
+def labelled(corpus: LabelsCorpus, evidence: Evidence) -> tuple[Any, np.ndarray]:
     """Return the labels by vectors, and those of the linear model alone."""
     known = corpus.labelled(~evidence.folds.held)
     texts = corpus.tokenized.take(known.texts)
@@ -240,13 +240,13 @@ def examples(n: int = 36) -> Examples:
     return Examples(texts, labels, name="made up")
 
 
-def training_with(tokens: Corpus) -> Any:
+def training_with(tokens: LabelsCorpus) -> Any:
     """Return what the start of a network reads of a training."""
     run = SimpleNamespace(budget=SimpleNamespace(for_stage=lambda _: math.inf))
     return SimpleNamespace(corpus=tokens, settings=SETTINGS, run=run, note=lambda _: None)
 
 
-def tokens_with(vectors: Path) -> Corpus:
+def tokens_with(vectors: Path) -> LabelsCorpus:
     labels = ["bad", "good"]
     parts = {Origin.LABELS: part_of(examples(), labels)}
     valid = Examples(["was good15"], ["good"], name="valid")
