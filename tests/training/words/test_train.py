@@ -30,8 +30,10 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import EpochDone, Event
 from foretell.training.loop import Evaluation
 from foretell.training.words import kneser_ney_fit, network, step
+from foretell.training.words.data import ReadingOrder
 from foretell.training.words.network import TrainableWords
 from foretell.training.words.time_limit import LoopTime
+from foretell.training.words.token_file import TokenFile
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus, phrases, trained
 
@@ -326,3 +328,29 @@ def test_the_last_eighth_of_the_steps_samples_four_times_as_many_words(
     ending = math.ceil(steps * 7 / 8)
     # The first is compiled before.
     assert words[1:] == [4] * ending + [16] * (steps - ending)
+
+
+def test_where_a_pass_enters_the_text_follows_from_the_seed_and_the_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = ReadingOrder.batch
+    entries = list[int]()
+
+    def noted(order: ReadingOrder, file: TokenFile, window: int, entry: int = 0) -> tuple[Any, Any]:
+        if entry:
+            entries.append(entry)
+        return read(order, file, window, entry)
+
+    monkeypatch.setattr(ReadingOrder, "batch", noted)
+
+    def entered(seed: int, name: str) -> list[int]:
+        entries.clear()
+        settings = with_changes(SMALL, {"seed": seed, "kneser_ney": False})
+        trained(noisy_corpus(), settings, tmp_path / name)
+        return list(dict.fromkeys(entries))
+
+    first = entered(1, "first")
+    # Each pass has its own, all windows of a pass the same.
+    assert len(first) == SMALL.epochs
+    assert entered(1, "again") == first
+    assert not set(entered(2, "other")) & set(first)
