@@ -43,8 +43,11 @@ MAX_CHARACTERS = 100_000
 model has hardly learned from.
 """
 
-_PROBED_CHARACTERS = 20_000
-"""The same before a training, by the old model."""
+REHEARSED = 3
+NEW_TEXTS = 2
+"""A pass reads the new text so many times, and so much old text, in sizes of the new one: the more
+old text, the farther the weights may go from the old ones (docs/experiments.md).
+"""
 
 MIN_MEASURED = 1_000
 """Characters of old text that are measured, at least."""
@@ -153,8 +156,7 @@ def continued_corpus(
 
     The end of each text is set aside, a fraction `valid_fraction` of its lines: of the new text for
     validation, of the old text to measure what the model has forgotten. Of the rest of the old text
-    a part is learned from again (rehearsal: Robins 1995): the worse the model is on the new text
-    than on the old one, the more, up to the size of the new text.
+    the end is learned from again (rehearsal: Robins 1995).
 
     Returns:
         the training text, old text first; validation text, or None; old text that the training does
@@ -168,13 +170,8 @@ def continued_corpus(
     if continued.old is None:
         return new, valid, None, settings
     old, old_valid = _cut(continued.old, settings.valid_fraction, MIN_MEASURED)
-    part = 1.0
-    if valid is not None and old_valid is not None:
-        runtime = WordsRuntime(continued.model)
-        ends = (_end_of(text, _PROBED_CHARACTERS) for text in (valid, old_valid))
-        of_new, of_old = map(runtime.score, ends)
-        part = max(0.0, of_new.bits_per_byte / of_old.bits_per_byte - 1)
-    parts = (_end_of(old, min(1.0, part) * sum(map(len, new))), new)
+    again = _end_of(old, REHEARSED * sum(map(len, new)))
+    parts = [again, *[new] * NEW_TEXTS]
     notes = [*old.notes, *new.notes]
     train = Corpus(
         f"{old.name} and {new.name}", lambda: itertools.chain.from_iterable(parts), notes

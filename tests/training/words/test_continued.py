@@ -113,11 +113,13 @@ def test_the_end_of_each_text_is_set_aside(old: Path) -> None:
     before = list(phrases())
     after = list(new_text())
     lines = list(train)
-    assert lines[-280:] == after[:280]
-    # The old text that is learned from again: at most as much as there is new text.
-    rehearsed = lines[:-280]
-    assert set(rehearsed) <= set(before[:350])
-    assert 0 < sum(map(len, rehearsed)) <= 1.2 * sum(map(len, after[:280]))
+    assert lines[-560:] == 2 * after[:280]
+    # The end of the old text is learned from again, three times as much as there is new text.
+    rehearsed = lines[:-560]
+    assert rehearsed == before[350 - len(rehearsed) : 350]
+    whole = sum(map(len, before[:350]))
+    wanted = min(whole, 3 * sum(map(len, after[:280])))
+    assert sum(map(len, rehearsed)) == pytest.approx(wanted, rel=0.05)
     assert (list(old_valid or ()), list(valid or ())) == (before[350:], after[280:])
     short = Corpus.from_texts(["a b c"] * 9)
     assert continued_corpus(short, what, None, SETTINGS)[3].valid_fraction == 0.0
