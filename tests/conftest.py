@@ -13,9 +13,12 @@ import os
 import re
 import signal
 from collections import Counter
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+from foretell.errors import ForetellError
 
 # A deadline for each example fails on a busy machine.
 hypothesis.settings.register_profile("foretell", deadline=None, max_examples=50)
@@ -57,6 +60,20 @@ def _unexpected(config: pytest.Config) -> dict[tuple[str, str], int]:
         if not is_allowed(reason):
             counts[report.nodeid.partition("::")[0], reason] += 1
     return counts
+
+
+@pytest.fixture(scope="session", autouse=True)
+def errors_have_words() -> Iterator[None]:
+    """No error that a test raises says None: what was expected, found, where, and what to do."""
+    with pytest.MonkeyPatch.context() as patch:
+        really = ForetellError.__init__
+
+        def check(self: ForetellError, expected: str, found: object, **more: object) -> None:
+            assert None not in (expected, found, *more.values())
+            really(self, expected, found, **more)  # type: ignore[arg-type]
+
+        patch.setattr(ForetellError, "__init__", check)
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

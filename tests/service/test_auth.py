@@ -300,12 +300,15 @@ def test_a_token_file_holds_one_good_line(tmp_path: Path) -> None:
     for good in (b"!" * 16, b"~" * 16 + b"\n", TOKEN):
         file.write_bytes(good)
         assert read_token(file) == good.strip()
-    for wrong in (b"", b"!" * 15, b"two lines of\nwords here", b"\xff" * 20):
+    for wrong in (b"", b"!" * 15, b"two lines of\nwords here", b"\xff" * 20, b"\x7f" * 20):
         file.write_bytes(wrong)
         with pytest.raises(
-            UsageError, match=r"at least 16 visible ASCII characters, found .*openssl"
+            UsageError, match=r"token: .*at least 16 visible ASCII characters, found .*openssl"
         ):
             read_token(file)
+    file.unlink()
+    with pytest.raises(UsageError, match=r"token: expected a file with a token, found .*openssl"):
+        read_token(file)
 
 
 # ---- what is allowed
@@ -319,5 +322,11 @@ def test_any_other_address_needs_a_token() -> None:
     for address in ("127.0.0.1", "127.1.2.3", "::1", "localhost"):
         assert Access(address).token is None
     for origin in ("*", "null", "example.org", "https://example.org/", "ftp://example.org", ""):
-        with pytest.raises(UsageError, match="--allow-origin"):
+        with pytest.raises(
+            UsageError, match=r"--allow-origin: expected an origin such as .*found '"
+        ):
             Access("127.0.0.1", origins=[origin])
+    own = Access("Foretell.Example", token=TOKEN, hosts=["Proxy.Example", "[::5]"])
+    assert own.token == TOKEN
+    assert own.tls_hosts == {"proxy.example", "::5"}
+    assert own.hosts == {"localhost", "127.0.0.1", "::1", "foretell.example", *own.tls_hosts}

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from service_workplace import (
 from foretell.errors import SettingsError
 from foretell.runtime import gates
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.service.limits import MAX_WORD, Limits
+from foretell.service.errors import ApiError
+from foretell.service.limits import MAX_CONTAINERS, MAX_WORD, Limits
 from foretell.service.requests import CONCURRENCY
+from foretell.text.tokenizer import Tokenizer
 
 JSON = {"Content-Type": "application/json"}
 
@@ -133,6 +136,37 @@ def test_what_is_written_counts_too(
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="limit-"):
         Limits(**wrong)
+
+
+def test_a_limit_is_the_most_that_is_allowed() -> None:
+    limits = Limits(body=1, texts=3, characters=MAX_WORD + 1, tokens=20, queue=3, seconds=0.1)
+    tokenizer = Tokenizer.without_words("char", lowercase=False)
+    values = 2 * limits.texts + MAX_CONTAINERS
+    body = limits.check_body
+    texts = partial(limits.check_texts, param="texts")
+    tokens = partial(limits.check_tokens, tokenizer, param="texts", more=4)
+    for check, most, more, code in (
+        (body, b'"a"' * values, b'"a"', "too_many_values"),
+        (body, b"," * values, b",", "too_many_values"),
+        (body, b"[{" * (MAX_CONTAINERS // 2), b"[", "too_many_values"),
+        (texts, ["a"] * 3, ["a"], "too_many_texts"),
+        (texts, ["a" * MAX_WORD, "b"], ["c"], "text_too_long"),
+        (texts, ["a" * MAX_WORD], ["c" * (MAX_WORD + 1)], "word_too_long"),
+        (partial(texts, most=2), ["a"] * 2, ["a"], "too_many_texts"),
+        (tokens, ["a" * 16], ["a"], "text_too_long"),
+        (tokens, ["ж" * 8], ["ж"], "text_too_long"),
+    ):
+        check(most)
+        if code == "word_too_long":
+            most = []
+        with pytest.raises(ApiError) as refused:
+            check(most + more)
+        assert (refused.value.code, refused.value.param) == (
+            code,
+            None if check is body else "texts",
+        )
+    assert not limits.needs_count(["a" * 15, "b" * 2], more=1)
+    assert limits.needs_count(["a" * 15, "b" * 2], more=2)
 
 
 # ---- bodies
