@@ -5,6 +5,7 @@ The Penn Treebank and IMDB's reviews, 10,000 words, `--minutes 10`; `--model DIR
 former is there, and IMDB is left out. The browser table is of `export --int8` in Chromium.
 `--person OLD EARLY LATE`: only a general model of the text OLD, and the same continued with a
 person's EARLY text for `--minutes`, both on the LATE text; `--model DIR`: the general one is there.
+Where Presage is installed, it learns from the same texts, and all are compared on the first lines.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from typing import Any
 from bench.data import imdb, texts_of
 from bench.harness import OUT, Results, evaluate, parser_of, train
 from bench.penn_treebank import trained, written
+from bench.presage import Presage, keystrokes_saved
 
 TEXTS = 20
 POSITIONS = 100
+TYPED_LINES = 50
+"""Lines that Presage is asked about, key by key."""
+
 NAMES = {
     "kneser_ney": "Kneser-Ney model",
     "network": "network",
@@ -77,6 +82,26 @@ def _show_person(old: Path, early: Path, late: Path, minutes: float, general: Pa
     train("words", early, person, "--continue", general, "--old", old, minutes=minutes)
     _show_suggestions("general", general, late)
     _show_suggestions("person", person, late)
+    if shutil.which("presage_demo_text"):
+        _show_presage({"general": general, "person": person}, old, early, late)
+
+
+def _show_presage(models: dict[str, Path], old: Path, early: Path, late: Path) -> None:
+    """Show the keystrokes that Presage and the models save on the first lines of a text."""
+    folder = OUT / "keyboard" / "presage"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = late.read_text(encoding="utf-8").splitlines()[:TYPED_LINES]
+    first = folder / "first_lines.txt"
+    first.write_text("\n".join(lines), encoding="utf-8")
+    results = Results("keyboard_presage", ["model", "keystrokes saved"])
+    for name, texts in {"general": [old], "person": [old, early]}.items():
+        with Presage(texts, folder) as presage:
+            saved = keystrokes_saved(presage, lines)
+        results.add(f"Presage, {name}", f"{100 * saved:.1f}")
+        found = evaluate(models[name], first)["suggestions"]["models"]
+        for key in ("both", "cache"):
+            saved = found[key]["keystrokes_saved"]
+            results.add(f"foretell, {name}, {NAMES[key]}", f"{100 * saved:.1f}")
 
 
 def _show_suggestions(name: str, model: Path, data: Path) -> None:
