@@ -45,7 +45,8 @@ def test_they_are_those_of_scikit_learn() -> None:
 def test_unknown_labels_count_nowhere() -> None:
     partly = TRUE.copy()
     partly[:30, 1] = np.nan
-    decided = ROWS >= 0.5
+    partly[:9, 2] = np.nan
+    decided = ROWS >= [0.5, 0.5, 0.3, 0.8]
     found = multi_label_metrics(partly, decided, ROWS, NAMES, [0.5] * 4)
     alone = multi_label_metrics(TRUE[30:, 1:2], decided[30:, 1:2], ROWS[30:, 1:2], ["b"], [0.5])
     assert found["labels"]["b"] == {**alone["labels"]["b"], "unknown": 30}

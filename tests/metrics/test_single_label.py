@@ -137,3 +137,5 @@ def test_the_coverage_curve_is_what_abstaining_below_its_thresholds_gives(
     assert json.loads(json.dumps(found)) == found
     # Each part that was wanted is answered by one of the rows at least.
     assert all(any(row["coverage"] >= part - 1e-9 for row in found) for part in COVERAGES)
+    distinct = coverage_curve(np.arange(8) / 8, np.ones(8, bool))
+    assert [row["coverage"] for row in distinct] == [1, 7 / 8, 4 / 8]

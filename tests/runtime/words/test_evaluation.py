@@ -12,6 +12,7 @@ import pytest
 
 from foretell.metrics.bootstrap import resamples
 from foretell.ngrams import suggestions
+from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.suggestions import METRICS, Keyboard, headline
 from foretell.runtime.words import evaluation, scoring
 from foretell.runtime.words.evaluation import compare_words, evaluate_words
@@ -65,7 +66,16 @@ def test_the_metrics_are_those_of_somebody_who_types(
     monkeypatch.setattr(suggestions, "_AT_ONCE", 5 * interpolated.tokenizer.size)
     monkeypatch.setattr(suggestions, "BLOCK", 2)
     monkeypatch.setattr(scoring, "MAX_STEPS", 13)
+    contexts = []
+    really = KneserNey.distribution
+
+    def distribution(self: KneserNey, context: Any) -> Any:
+        contexts.append(len(context))
+        return really(self, context)
+
+    monkeypatch.setattr(KneserNey, "distribution", distribution)
     report = evaluate_words(interpolated, LINES, cache=cache)
+    assert contexts == [1, 2, *[3] * (len(contexts) - 2)]
     found = {key: report[key] for key in METRICS}
     assert found == pytest.approx(by_definition(interpolated, cache))
     models = report["suggestions"]["models"]

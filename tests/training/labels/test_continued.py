@@ -40,7 +40,7 @@ from foretell.training.labels.ancestor import (
     read_ancestor,
     settings_for,
 )
-from foretell.training.labels.continued import split_of
+from foretell.training.labels.continued import joined, split_of
 from foretell.training.labels.replay import made_up_texts, replayed
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
@@ -220,6 +220,7 @@ def test_ancestors_are_named_by_hash(
     remembered = march.metrics["continued"]
     assert remembered["sha256"] == list(march.ancestors)
     assert remembered["old"]["texts"] > 60
+    assert remembered["new"]["texts"] <= 30
     assert remembered["old"]["accuracy"] > 0.8
     assert remembered["replayed"] == {"examples": 80}
 
@@ -271,6 +272,14 @@ def test_texts_that_the_old_model_has_learned_are_no_new_ones(old: Ancestor) -> 
     known = examples("ab", 60)
     new = examples("AB", 30, seed=5)
     both = Examples([*known.texts, *new.texts], [*known.labels, *new.labels], weights=[2.0] * 90)
+    again = examples("ab", 70)
+    _, shared = split_of(new, TINY, old, old=joined([known, new], "both"))
+    assert shared is not None
+    assert shared.old_keys == set(map(text_key, known.texts))
+    split, _ = split_of(new, TINY, old, valid=again)
+    assert split.valid is not None
+    assert not set(split.valid.texts) & set(known.texts)
+    assert any("they are not measured on" in note for note in split.notes)
     split, _ = split_of(both, TINY, old, old=known)
     weights = dict(zip(split.train.texts, split.train.weights or (), strict=True))
     assert weights == dict.fromkeys(known.texts, 1.0) | dict.fromkeys(new.texts, 2.0)

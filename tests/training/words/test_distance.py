@@ -39,14 +39,23 @@ def test_it_goes_as_far_as_the_old_text_allows(
     rng = np.random.default_rng(2)
     files = []
     for name, low in (("new", 3), ("valid", 3), ("old", 6)):
-        rng.integers(low, low + 6, 3_000).astype(np.uint16).tofile(tmp_path / f"{name}.uint16")
+        ids = rng.integers(low, low + 6, 3_000).astype(np.uint16)
+        if name == "old" and not has_counts:
+            # A word that only the new model has.
+            ids[100] = BEFORE.tokenizer.size
+        ids.tofile(tmp_path / f"{name}.uint16")
         files.append(TokenFile(tmp_path / f"{name}.uint16"))
     new, valid, old = files
     first = valid.read(0, 9).tolist()
 
     def measure(place: float, text: TokenFile) -> np.ndarray:
-        loss = 3 - 0.1 * place if text.read(0, 9).tolist() == first else 3 + price * place
-        return np.full(len(text) - 1, -loss, np.float64)
+        if text.read(0, 9).tolist() == first:
+            return np.full(len(text) - 1, 0.1 * place - 3, np.float64)
+        loss = 3 + price * place
+        logs = np.full(len(text) - 1, -loss, np.float64)
+        if not has_counts:
+            logs[99] -= 1_000 * place
+        return logs
 
     before = BEFORE
     fits = []
