@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,8 @@ def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, n: int, stages:
 
 
 @pytest.mark.parametrize(
-    "kind", ["number", "with validation texts", "answers, with validation texts"]
+    "kind",
+    ["number", "with validation texts", "answers, with validation texts", "cannot be copied"],
 )
 def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages: Stages) -> None:
     rng = random.Random(400)
@@ -169,12 +171,35 @@ def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages
         teacher.predict_proba(more) if "answers" in kind else teacher, more, ["1", "2"], None
     )
     assert isinstance(given, Answering)
+    if kind == "cannot be copied":
+        given = replace(given, refitted=None)
     valid = Examples(texts[100:160], labels[100:160]) if "validation" in kind else None
     split = Split(train=train, valid=valid, unlabelled=tuple(more))
     metrics = answers_of(given, split, SETTINGS, stages).metrics
     assert metrics["used"] is False
     # Labels that are known by heart decide nothing; other texts do.
     assert ("log_loss" in metrics) is (valid is not None)
+
+
+def test_an_estimator_that_knows_random_labels_in_part_is_not_used(stages: Stages) -> None:
+    rng = random.Random(1)
+    words = [f"w{i}" for i in range(80)]
+    texts = [" ".join(rng.sample(words, 6)) for _ in range(1_600)]
+    labels = [rng.choice("12") for _ in texts[:200]]
+    teacher = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts[:200], labels)
+    assert 0.6 < teacher.score(texts[:200], labels) < 0.95
+    given = teacher_of(teacher, texts[200:], ["1", "2"], None)
+    assert isinstance(given, Answering)
+    split = Split(train=Examples(texts[:200], labels), valid=None, unlabelled=tuple(texts[200:]))
+    assert not answers_of(given, split, SETTINGS, stages).is_used
+
+
+def test_texts_that_the_teacher_has_not_answered_stay_without_labels(stages: Stages) -> None:
+    teacher = answered(MORE[0][:100], certain(MORE[1][:100]), list(LABELS), "teacher")
+    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(MORE[0]))
+    found = answers_of(teacher, split, SETTINGS, stages)
+    assert found.is_used
+    assert (found.texts, found.others) == (MORE[0][:100], MORE[0][100:])
 
 
 def test_with_random_labels_an_estimator_that_has_learned_them_looks_like_chance() -> None:

@@ -249,6 +249,9 @@ def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
     assert set(made.texts) != set(made_up_texts(old, new, with_changes(TINY, {"seed": 4})))
     assert not set(map(text_key, made.texts)) & set(map(text_key, new))
     assert made.texts == [text.strip() for text in made.texts]
+    # Of texts of one word many that are made up would be these texts.
+    short = ["a1", "b2"]
+    assert not {*replayed(old, short, (), TINY).texts} & {*short}
     # A new label may stand before the old ones.
     rows = made.part(["A", "a", "b"]).rows
     assert set(rows.label.tolist()) == {1, 2}
