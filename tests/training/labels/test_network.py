@@ -222,6 +222,37 @@ def test_each_answer_is_of_the_epoch_that_is_best_for_the_other_texts() -> None:
     np.testing.assert_array_equal(resumed.unseen, first)
 
 
+def test_no_text_chooses_the_epoch_of_its_own_answer() -> None:
+    """With the texts of the first part the first epoch is better, without them the second one."""
+    is_own = np.arange(20) % 5 == 0
+    of_others = np.cumsum(~is_own)
+    right = [is_own | (of_others <= 6), ~is_own & (of_others > 9)]
+    epochs = [np.eye(2)[(~each).astype(int)] for each in right]
+    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0))
+    watched: Any = SimpleNamespace(truth=np.zeros(20, np.int32), texts=None)
+    made: Any = network_fit.TrainableNetwork
+    it = made(network, None, watched, SimpleNamespace(settings=small("base")), None)
+    assert it.evaluate().accuracy > it.evaluate().accuracy
+    assert not (it.unseen[is_own].argmax(axis=1) == 0).any()
+
+
+def test_of_several_labels_an_epoch_that_gives_none_is_not_the_best() -> None:
+    truth = np.zeros([20, 3], np.float32)
+    truth[:4, 0] = 1
+    found = np.zeros([20, 3], np.float32)
+    found[:9, 0] = 0.9
+    epochs = [np.zeros([20, 3], np.float32), found]
+    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0))
+    watched: Any = SimpleNamespace(truth=truth, texts=None)
+    settings = SimpleNamespace(settings=small("base", multi_label=","))
+    made: Any = network_fit.TrainableNetwork
+    it = made(network, None, watched, settings, None)
+    none = it.evaluate()
+    some = it.evaluate()
+    assert none.accuracy > some.accuracy
+    assert some.is_better_than(none)
+
+
 def test_the_networks_accuracy_is_that_of_the_answers_it_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -275,3 +275,7 @@ def test_a_cache_that_does_not_help_gets_hardly_any_weight_and_with_little_text_
     assert cache.weight < 0.01
     weight = fit_weight(np.full(3, -3.0), np.array([0.0, 0.9, 0.9]), np.full(3, 0.5))
     assert 0.1 < weight < 0.3
+    # A cache that is half full has half of the weight: a fifth of these words are from it.
+    cached = (random.random(20_000) < 0.2).astype(float)
+    weight = fit_weight(np.full(20_000, -9.0), cached, np.full(20_000, 0.5))
+    assert weight == pytest.approx(0.4, abs=0.02)
