@@ -74,6 +74,8 @@ def test_the_most_probable_wrong_answers_and_the_pairs_that_are_confused() -> No
         {"label": "pos", "predicted": "neg", "texts": 1},
         {"label": "odd", "predicted": "pos", "texts": 1},
     ]
+    # The two of 0.9, of which one is right, are in one bin.
+    assert report["calibration_error"] == pytest.approx((0.8 + 0.8 + 0.6 + 0.3) / 5)
     # Recall of neg, pos and odd: a half, a half and 0.
     assert report["balanced_accuracy"] == pytest.approx(1 / 3)
     # Of texts that are not given none is shown.
@@ -84,5 +86,6 @@ def test_costs_are_of_the_second_label_unless_another_is_named() -> None:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
     given = (["a", "b"], probabilities, ["a", "b"])
     costs = Costs(fp=1, fn=1)
-    assert evaluation_report(*given, costs=costs)["threshold"]["positive"] == "b"
-    assert evaluation_report(*given, costs=costs, positive="a")["threshold"]["positive"] == "a"
+    for positive, chosen in ((None, "b"), ("a", "a")):
+        found = evaluation_report(*given, costs=costs, positive=positive)["threshold"]
+        assert (found["positive"], found["at_half"]["cost"]) == (chosen, 0)

@@ -151,3 +151,8 @@ def test_a_difference_is_that_of_all_bytes_of_the_parts_that_are_drawn() -> None
     drawn = 49 - np.concatenate(list(resamples(50)))
     values = (bits[0] - bits[1])[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     assert found["interval"] == pytest.approx(np.quantile(values, [0.025, 0.975]))
+    # It is worse by more than chance only where the whole interval says so.
+    assert found["interval"][0] < 0 < found["interval"][1]
+    assert not found["has_dropped"]
+    bits[0] += sizes
+    assert compare_words(runtime(0), runtime(1), map(str, range(50)))["has_dropped"]
