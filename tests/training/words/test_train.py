@@ -19,17 +19,19 @@ import numpy as np
 import tensorflow as tf
 from trainers import Notes
 
+from foretell.arrays import Floats
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
+from foretell.metrics import perplexity_of
 from foretell.ngrams.suggestions import METRICS
 from foretell.presets import WORDS_PRESETS
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import EpochDone, Event
 from foretell.training.loop import Evaluation
-from foretell.training.words import kneser_ney_fit, network, step
+from foretell.training.words import kneser_ney_fit, network, step, train
 from foretell.training.words.data import ReadingOrder
 from foretell.training.words.network import TrainableWords
 from foretell.training.words.time_limit import LoopTime
@@ -361,3 +363,19 @@ def test_where_a_pass_enters_the_text_follows_from_the_seed_and_the_pass(
     assert len(set(first[0])) > 2
     assert entered(1, "again") == first
     assert not set(entered(2, "other")) & set(first)
+
+
+def test_the_cache_is_fitted_beside_both_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perplexities = list[float]()
+    really = train.fit_cache
+
+    def noted(logs: Floats, *given: Any) -> Any:
+        perplexities.append(perplexity_of(logs))
+        return really(logs, *given)
+
+    monkeypatch.setattr(train, "fit_cache", noted)
+    metrics = trained(phrases(), BOTH, tmp_path / "m").metrics
+    assert perplexities == [pytest.approx(metrics["perplexity"])]
+    assert metrics["perplexity"] < 0.995 * metrics["network_perplexity"]
