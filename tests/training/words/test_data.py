@@ -174,6 +174,19 @@ def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str, count: int
         assert size.spelled > ids.count(1)
 
 
+def test_of_a_line_that_is_cut_the_unknown_words_count_in_part(tmp_path: Path) -> None:
+    lines = ["a b c"] * 20
+    tokenizer = Tokenizer.train(lines, "words", lowercase=True, vocabulary=9, min_count=1)
+    cut = ["a unknown b", "c unknown a"]
+    whole = TokenizedCorpus(tokenizer, encoded(tmp_path, "t", cut, tokenizer), None)
+    # Four tokens are a line, ends of lines included.
+    sizes = [measured_bytes(whole.measured_to(n), cut, are_valid=False) for n in (4, 6, 8)]
+    spelled = [0.0 if size is None else size.spelled for size in sizes]
+    of_a_line = tokenizer.spelled_bytes(cut[0])
+    assert spelled == [of_a_line, 1.5 * of_a_line, 2 * of_a_line]
+    assert of_a_line >= len("unknown")
+
+
 def test_without_validation_the_beginning_is_measured_and_without_lines_nothing(
     tmp_path: Path,
 ) -> None:
