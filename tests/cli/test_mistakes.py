@@ -244,7 +244,7 @@ ANSWERED = [
     ("classify m ''", "", "empty"),
     ("classify m '😀'", "", "mostly unknown words"),
     ("explain m ''", "", "no words"),
-    ("next w 'Quantum computers'", "unknown to the model: Quantum, computers", "stands"),
+    ("next w 'Quantum computers'", "unknown to the model: Quantum, computers", "  0."),
     ("next w ''", "the text is empty", ""),
     ("complete w '' --seed 1", "the text is empty", ""),
     ("compare m m reviews.csv", "", "do not differ by more than chance"),
