@@ -28,7 +28,7 @@ TOKENS = {
     "foretell/export": 7_790,
     "foretell/surveying": 7_010,
     "foretell/training/labels": 42_140,
-    "foretell/training/words": 16_680,
+    "foretell/training/words": 16_650,
     "foretell/training/*.py": 12_090,
     "foretell/runtime": 27_480,
     "foretell/networks": 10_770,
@@ -39,7 +39,7 @@ TOKENS = {
     "foretell/metrics": 5_970,
     "foretell/hub": 2_950,
     "foretell/*.py": 14_210,
-    "foretell": 270_550,
+    "foretell": 270_450,
     "tests": 307_220,
     "bench": 25_400,
 }

@@ -5,7 +5,7 @@ bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -52,11 +52,10 @@ _TOKENS_AT_ONCE = 1 << 20
 class ReadingOrder(NamedTuple):
     """The order of one pass over `tokens` tokens: streams side by side, windows one after another.
 
-    The streams are evenly apart; each is `length` tokens long and is read in windows of `window`
+    The streams start evenly apart; each is `length` tokens long and is read in windows of `window`
     tokens. They form a circle (after the last token comes the first), and each pass enters it at
-    another token. Each stream begins at another token of its part, and ends before that one:
-    partial shuffling (Press 2019). So every token is predicted once in a pass, beside other tokens
-    of other parts in each pass, and the empty state falls on other tokens.
+    another token: every token is predicted once in a pass, and the empty state falls on other
+    tokens in each pass.
     """
 
     tokens: int
@@ -92,30 +91,21 @@ class ReadingOrder(NamedTuple):
             changes.append(f"{passes} passes over it in each epoch")
         return [f"a small corpus: {', '.join(changes)}"] if changes else []
 
-    def batch(
-        self, file: TokenFile, window: int, entry: int = 0, starts: Sequence[int] = ()
-    ) -> tuple[Int32s, Int32s]:
+    def batch(self, file: TokenFile, window: int, entry: int = 0) -> tuple[Int32s, Int32s]:
         """Return ids and targets of one window of every stream, int32 [stream, step].
 
-        Targets are NONE after the end of a stream. `entry` is the token where the first part
-        starts, `starts` [stream] the tokens of the parts that streams begin at; (): the first ones.
+        Targets are NONE after the end of a stream; `entry` is the token where the first stream
+        starts.
         """
         ids = np.zeros([self.streams, self.window], np.int32)
         targets = np.full_like(ids, NONE)
         for stream in range(self.streams):
-            part = stream * self.length
-            size = min(self.length, self.tokens - part)
-            done = window * self.window
-            count = min(self.window, size - done)
-            if count <= 0:
-                continue
-            first = (done + starts[stream]) % size if len(starts) else done
-            # The first token of a part is read after its last one.
-            before = min(count, size - first)
-            for to, place, n in ((0, first, before), (before, 0, count - before)):
-                row = file.read(entry + part + place, n + 1)
-                ids[stream, to : to + n] = row[:-1]
-                targets[stream, to : to + n] = row[1:]
+            first = stream * self.length + window * self.window
+            stop = min((stream + 1) * self.length, self.tokens)
+            count = min(self.window, stop - first)
+            if count > 0:
+                row = file.read(entry + first, count + 1)
+                ids[stream, :count], targets[stream, :count] = row[:-1], row[1:]
         return ids, targets
 
     def in_order(self, values: Float32s) -> Float32s:

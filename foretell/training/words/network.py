@@ -224,11 +224,10 @@ class TrainableWords:
         """Return what a step learns from; a pass begins with no state."""
         settings = self.settings
         pass_number, window = divmod(step, self.order.windows)
-        # Each pass is read in another order, so that windows and empty states differ.
+        # Each pass enters the corpus at another token, so that windows and empty states differ.
         random = np.random.default_rng([settings.seed, pass_number])
         entry = int(random.integers(self.order.tokens))
-        starts = random.integers(self.order.length, size=self.order.streams).tolist()
-        ids, targets = self.order.batch(self.corpus.train, window, entry, starts)
+        ids, targets = self.order.batch(self.corpus.train, window, entry)
         states = self.carried
         if not window:
             states = self.network.first_states(self.order.streams)
