@@ -1,7 +1,7 @@
 """Presage, the predictor of words that Debian ships, as a keyboard: `apt-get install presage`.
 
-Its trigram model is made of the same text by its own tools, and it suggests three words while the
-text is typed key by key. It learns nothing while it suggests, but remembers recent words, as
+Its own tools count the trigrams of the same text, and it suggests three words while the text is
+typed key by key. It learns nothing while it suggests, but remembers recent words, as
 foretell's cache does.
 """
 
@@ -11,13 +11,15 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
+from foretell.ngrams.suggestions import SUGGESTIONS
 from foretell.text.tokenizer import Tokenizer, keys_of
 
 CONFIGURATION = Path("/etc/presage.xml")
 LONGEST = 3
+"""Words of the longest n-grams."""
+
 _OPTIONS = {
     "PREDICTORS": "DefaultSmoothedNgramPredictor DefaultRecencyPredictor",
     "ONLINE_LEARNING": "no",
@@ -47,7 +49,7 @@ class Presage:
         path = folder / "presage.xml"
         path.write_text(configuration, encoding="utf-8")
         self._process = subprocess.Popen(
-            ["presage_demo_text", "-c", str(path), "-s", "3"],
+            ["presage_demo_text", "-c", str(path), "-s", str(SUGGESTIONS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,7 +59,7 @@ class Presage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type | None, error: object, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         # At the end of its input it goes on for ever.
         self._process.kill()
         self._process.wait()

@@ -1,4 +1,5 @@
-"""What all tests share: signals at their default, and the reasons for which a test may skip.
+"""What all tests share: signals at their default, errors that are complete, and the reasons for
+which a test may skip.
 
 In continuous integration a test may skip only for a reason that is listed here.
 
@@ -64,7 +65,7 @@ def _unexpected(config: pytest.Config) -> dict[tuple[str, str], int]:
 
 @pytest.fixture(scope="session", autouse=True)
 def errors_have_words() -> Iterator[None]:
-    """No error that a test raises says None: what was expected, found, where, and what to do."""
+    """Fail a test that raises an error with None for what was expected, found, where, or to do."""
     with pytest.MonkeyPatch.context() as patch:
         really = ForetellError.__init__
 

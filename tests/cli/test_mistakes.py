@@ -240,6 +240,8 @@ def _too_late(_folder: Path) -> None:
     raise AssertionError("a run was begun first")
 
 
+# A command, a part of its note, and a part of its answer: of `next` a probability, since what so
+# small a model predicts is chance.
 ANSWERED = [
     ("classify m ''", "", "empty"),
     ("classify m '😀'", "", "mostly unknown words"),

@@ -31,9 +31,12 @@ def test_no_threshold_costs_less(rows: list[tuple[bool, float]], pair: tuple[flo
     assert 0 <= found <= 1
     tried = [cost_at(each, positive, probability, costs) for each in np.linspace(0, 1, 101)]
     assert cost_at(found, positive, probability, costs) == pytest.approx(min(tried))
+
+
+def test_of_equally_good_thresholds_the_nearest_to_a_half_is_chosen() -> None:
     # One mistake up to 0.2, and from above 0.3 to 0.9.
-    rows_of_equal = np.array([True, False, True]), np.array([0.2, 0.3, 0.9])
-    assert best_threshold(*rows_of_equal, Costs(1, 1)) == 0.5
+    positive = np.array([True, False, True])
+    assert best_threshold(positive, np.array([0.2, 0.3, 0.9]), Costs(1, 1)) == 0.5
 
 
 @pytest.mark.parametrize(

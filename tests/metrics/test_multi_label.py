@@ -46,8 +46,9 @@ def test_unknown_labels_count_nowhere() -> None:
     partly = TRUE.copy()
     partly[:30, 1] = np.nan
     partly[:9, 2] = np.nan
-    decided = ROWS >= [0.5, 0.5, 0.3, 0.8]
-    found = multi_label_metrics(partly, decided, ROWS, NAMES, [0.5] * 4)
+    thresholds = [0.5, 0.5, 0.3, 0.8]
+    decided = np.greater_equal(ROWS, thresholds)
+    found = multi_label_metrics(partly, decided, ROWS, NAMES, thresholds)
     alone = multi_label_metrics(TRUE[30:, 1:2], decided[30:, 1:2], ROWS[30:, 1:2], ["b"], [0.5])
     assert found["labels"]["b"] == {**alone["labels"]["b"], "unknown": 30}
     known = ~np.isnan(partly)
@@ -64,7 +65,7 @@ def test_unknown_labels_count_nowhere() -> None:
     assert mean_log_loss(partly, ROWS) == pytest.approx(loss, abs=1e-6)
     changed = ROWS.copy()
     changed[:30, 1] = 1 - changed[:30, 1]
-    other = multi_label_metrics(partly, decided, changed, NAMES, [0.5] * 4)
+    other = multi_label_metrics(partly, decided, changed, NAMES, thresholds)
     assert other == found
     nothing = multi_label_metrics(
         np.full((3, 2), np.nan), decided[:3, :2], ROWS[:3, :2], NAMES[:2], [0.5] * 2

@@ -326,6 +326,9 @@ def test_any_other_address_needs_a_token() -> None:
             UsageError, match=r"--allow-origin: expected an origin such as .*found '"
         ):
             Access("127.0.0.1", origins=[origin])
+
+
+def test_names_of_the_service_have_no_case_and_no_brackets() -> None:
     own = Access("Foretell.Example", token=TOKEN, hosts=["Proxy.Example", "[::5]"])
     assert own.token == TOKEN
     assert own.tls_hosts == {"proxy.example", "::5"}

@@ -142,29 +142,27 @@ def test_a_limit_is_the_most_that_is_allowed() -> None:
     limits = Limits(body=1, texts=3, characters=MAX_WORD + 1, tokens=20, queue=3, seconds=0.1)
     tokenizer = Tokenizer.without_words("char", lowercase=False)
     values = 2 * limits.texts + MAX_CONTAINERS
+    half = MAX_CONTAINERS // 2
     body = limits.check_body
     texts = partial(limits.check_texts, param="texts")
     tokens = partial(limits.check_tokens, tokenizer, param="texts", more=4)
-    for check, most, more, code in (
-        (body, b'"a"' * values, b'"a"', "too_many_values"),
-        (body, b"," * values, b",", "too_many_values"),
-        (body, b"[{" * (MAX_CONTAINERS // 2), b"[", "too_many_values"),
-        (texts, ["a"] * 3, ["a"], "too_many_texts"),
-        (texts, ["a" * MAX_WORD, "b"], ["c"], "text_too_long"),
-        (texts, ["a" * MAX_WORD], ["c" * (MAX_WORD + 1)], "word_too_long"),
-        (partial(texts, most=2), ["a"] * 2, ["a"], "too_many_texts"),
-        (tokens, ["a" * 16], ["a"], "text_too_long"),
-        (tokens, ["ж" * 8], ["ж"], "text_too_long"),
+    for check, allowed, too_much, code in (
+        (body, b'"a"' * values, b'"a"' * (values + 1), "too_many_values"),
+        (body, b"," * values, b"," * (values + 1), "too_many_values"),
+        (body, b"[{" * half, b"[{" * half + b"[", "too_many_values"),
+        (texts, ["a"] * 3, ["a"] * 4, "too_many_texts"),
+        (texts, ["a" * MAX_WORD, "b"], ["a" * MAX_WORD, "bb"], "text_too_long"),
+        (texts, ["a" * MAX_WORD], ["a" * (MAX_WORD + 1)], "word_too_long"),
+        (partial(texts, most=2), ["a"] * 2, ["a"] * 3, "too_many_texts"),
+        (tokens, ["a" * 16], ["a" * 17], "text_too_long"),
+        # A letter that is not in the vocabulary is two bytes.
+        (tokens, ["ж" * 8], ["ж" * 9], "text_too_long"),
     ):
-        check(most)
-        if code == "word_too_long":
-            most = []
+        check(allowed)
         with pytest.raises(ApiError) as refused:
-            check(most + more)
-        assert (refused.value.code, refused.value.param) == (
-            code,
-            None if check is body else "texts",
-        )
+            check(too_much)
+        param = None if check is body else "texts"
+        assert (refused.value.code, refused.value.param) == (code, param)
     assert not limits.needs_count(["a" * 15, "b" * 2], more=1)
     assert limits.needs_count(["a" * 15, "b" * 2], more=2)
 

@@ -203,6 +203,15 @@ def test_what_the_epochs_have_answered_is_measured_not_what_the_last_network_ans
     assert metrics["network_accuracy"] == of_first / 24
 
 
+def answering(epochs: list[np.ndarray], truth: np.ndarray, **changes: Any) -> Any:
+    """Return a network in training that gives the next of these answers after each epoch."""
+    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0), variables=list)
+    watched: Any = SimpleNamespace(truth=truth, texts=None)
+    training: Any = SimpleNamespace(settings=small("base", **changes))
+    made: Any = network_fit.TrainableNetwork
+    return made(network, None, watched, training, None)
+
+
 def test_each_answer_is_of_the_epoch_that_is_best_for_the_other_texts() -> None:
     """The first epoch is right about all texts but those of one part, the second about these alone.
 
@@ -210,11 +219,7 @@ def test_each_answer_is_of_the_epoch_that_is_best_for_the_other_texts() -> None:
     """
     first = np.eye(2)[(np.arange(20) % 5 == 0).astype(int)]
     epochs = [first, 1 - first]
-    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0), variables=list)
-    watched: Any = SimpleNamespace(truth=np.zeros(20, np.int32), texts=None)
-    training: Any = SimpleNamespace(settings=small("base"))
-    made: Any = network_fit.TrainableNetwork
-    begun, resumed = (made(network, None, watched, training, None) for _ in range(2))
+    begun, resumed = (answering(epochs, np.zeros(20, np.int32)) for _ in range(2))
     assert begun.evaluate().accuracy == 0.8
     arrays = {"unseen": begun.unseen}
     resumed.restore(Checkpoint(0, arrays, {"trainable": begun.values()}))
@@ -228,10 +233,7 @@ def test_no_text_chooses_the_epoch_of_its_own_answer() -> None:
     of_others = np.cumsum(~is_own)
     right = [is_own | (of_others <= 6), ~is_own & (of_others > 9)]
     epochs = [np.eye(2)[(~each).astype(int)] for each in right]
-    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0))
-    watched: Any = SimpleNamespace(truth=np.zeros(20, np.int32), texts=None)
-    made: Any = network_fit.TrainableNetwork
-    it = made(network, None, watched, SimpleNamespace(settings=small("base")), None)
+    it = answering(epochs, np.zeros(20, np.int32))
     assert it.evaluate().accuracy > it.evaluate().accuracy
     assert not (it.unseen[is_own].argmax(axis=1) == 0).any()
 
@@ -242,11 +244,7 @@ def test_of_several_labels_an_epoch_that_gives_none_is_not_the_best() -> None:
     found = np.zeros([20, 3], np.float32)
     found[:9, 0] = 0.9
     epochs = [np.zeros([20, 3], np.float32), found]
-    network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0))
-    watched: Any = SimpleNamespace(truth=truth, texts=None)
-    settings = SimpleNamespace(settings=small("base", multi_label=","))
-    made: Any = network_fit.TrainableNetwork
-    it = made(network, None, watched, settings, None)
+    it = answering(epochs, truth, multi_label=",")
     none = it.evaluate()
     some = it.evaluate()
     assert none.accuracy > some.accuracy

@@ -51,8 +51,7 @@ def test_it_goes_as_far_as_the_old_text_allows(
     def measure(place: float, text: TokenFile) -> np.ndarray:
         if text.read(0, 9).tolist() == first:
             return np.full(len(text) - 1, 0.1 * place - 3, np.float64)
-        loss = 3 + price * place
-        logs = np.full(len(text) - 1, -loss, np.float64)
+        logs = np.full(len(text) - 1, -price * place - 3, np.float64)
         if not has_counts:
             logs[99] -= 1_000 * place
         return logs
