@@ -121,8 +121,8 @@ class TrainableWords:
         settings = self.settings
         if settings.precision != "auto":
             return settings.precision
-        words = softmax_words(self.corpus.tokenizer.size)
-        return precision_for(self.order.streams * settings.window, settings.embedding_size, words)
+        columns = max(softmax_words(self.corpus.tokenizer.size), 4 * settings.units)
+        return precision_for(self.order.streams * settings.window, settings.embedding_size, columns)
 
     def _schedule(self) -> Schedule:
         epoch_steps = self.passes * self.order.windows
@@ -245,8 +245,9 @@ class TrainableWords:
         with self._averaged():
             self._measured = self._predictions(self.compared)
         self.time.evaluated(self.run.budget.seconds() - began, len(self.compared))
-        loss = -float(self._measured.logs.mean())
-        return Evaluation(loss=loss, accuracy=float(self._measured.right.mean()))
+        return Evaluation(
+            loss=-float(self._measured.logs.mean()), accuracy=float(self._measured.right.mean())
+        )
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.average is None else self.average.in_place()

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from foretell import LanguageModel
-from foretell.training.words import precision
+from foretell.training.words import network, precision
 from foretell.training.words.clipping import clipped
 from foretell.training.words.precision import precision_for
 
@@ -83,6 +83,37 @@ def test_the_faster_one_by_far_is_chosen(times, chosen, monkeypatch):
         precision, "_seconds", lambda *factors_and_precision: taken[factors_and_precision[-1]]
     )
     assert precision_for(*LARGE) == chosen
+
+
+@pytest.mark.parametrize("began", [0, 1, 7, 16, 24])
+def test_what_takes_a_core_for_a_while_decides_nothing(began, monkeypatch):
+    """Each product takes twice as long from the `began`-th measurement to the eighth after it."""
+    calls = iter(range(1_000))
+
+    def seconds(*factors_and_precision):
+        busy = began <= next(calls) < began + 8
+        return {"float32": 1.5, "mixed_bfloat16": 1.0}[factors_and_precision[-1]] * (1 + busy)
+
+    monkeypatch.setattr(precision, "_seconds", seconds)
+    assert precision_for(*LARGE) == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("units", "columns"), [(300, 1_200), (4, 42)], ids=["of the LSTM", "of the softmax"]
+)
+def test_the_largest_product_of_a_step_is_measured(units, columns, monkeypatch):
+    asked = []
+
+    def of(*size):
+        asked.append(size)
+        return "float32"
+
+    monkeypatch.setattr(network, "precision_for", of)
+    words = " ".join(f"w{k}" for k in range(39))  # and <pad>, <unk>, end of line
+    LanguageModel.train(
+        [words] * 30, units=units, embedding_size=4, epochs=1, min_steps=1, window=5, streams=2
+    )
+    assert asked == [(10, 4, columns)]
 
 
 @pytest.mark.parametrize("asked", ["float32", "mixed_bfloat16"])
