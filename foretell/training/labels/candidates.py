@@ -9,7 +9,7 @@ members learn from the hints alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -146,8 +146,9 @@ def student(
 
 def dense_member(
     name: str, corpus: LabelsCorpus, source: Source, max_unlabelled_tokens: int, seed: int
-) -> Iterator[Member]:
-    """Yield the model of an SVD of TF-IDF values, or of mean embeddings, where texts have one.
+) -> Member | None:
+    """Return the model of an SVD of TF-IDF values, or of mean embeddings; None: these texts have
+    none.
 
     It is made of all labelled texts and of unlabelled ones up to a number of tokens.
     """
@@ -165,10 +166,10 @@ def dense_member(
         basis = mean_basis(texts, size, n, first=first, seed=seed, vectors=corpus.vectors)
         name = "pooled" if corpus.vectors is None else "vectors"
     if basis is None:
-        return
+        return None
     values = basis.rows.__getitem__
     model = partial(basis.model, size=size)
-    yield Member(
+    return Member(
         name=name,
         prepare=lambda rows: LogisticFit(values, rows, model),
         sources=(source,),
@@ -182,18 +183,19 @@ def own_members(plan: Plan, features: Features, seed: int) -> Iterator[Member]:
     has_labels = len(corpus.labelled_rows) > 0
     source = corpus.labelled if has_labels else corpus.hinted
     for name in plan.members:
-        members: Iterable[Member]
+        member: Member | None
         if name == "words":
-            members = [word_member(features, source, plan.passes)]
+            member = word_member(features, source, plan.passes)
         elif name in ("ngrams", *_ON_TFIDF):
-            members = [sparse_member(name, features, (source,))]
+            member = sparse_member(name, features, (source,))
         else:
-            members = dense_member(name, corpus, source, plan.dense_tokens, seed)
-        for each in members:
-            yield each
-            if (
-                has_labels
-                and Origin.HINTS in corpus.origin
-                and each.name in ("tfidf", "pooled", "vectors")
-            ):
-                yield replace(each, name=f"hinted_{each.name}", sources=(corpus.hinted,))
+            member = dense_member(name, corpus, source, plan.dense_tokens, seed)
+        if member is None:
+            continue
+        yield member
+        if (
+            has_labels
+            and Origin.HINTS in corpus.origin
+            and member.name in ("tfidf", "pooled", "vectors")
+        ):
+            yield replace(member, name=f"hinted_{member.name}", sources=(corpus.hinted,))

@@ -33,6 +33,7 @@ from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.network import pad
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.labels import network as module
@@ -203,10 +204,15 @@ def test_what_the_epochs_have_answered_is_measured_not_what_the_last_network_ans
     assert metrics["network_accuracy"] == of_first / 24
 
 
+class Watched(SimpleNamespace):
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
 def answering(epochs: list[np.ndarray], truth: np.ndarray, **changes: Any) -> Any:
     """Return a network in training that gives the next of these answers after each epoch."""
     network: Any = SimpleNamespace(predict=lambda _: epochs.pop(0), variables=list)
-    watched: Any = SimpleNamespace(truth=truth, texts=None)
+    watched: Any = Watched(truth=truth, texts=None)
     training: Any = SimpleNamespace(settings=small("base", **changes))
     made: Any = network_fit.TrainableNetwork
     return made(network, None, watched, training, None)
@@ -236,6 +242,17 @@ def test_no_text_chooses_the_epoch_of_its_own_answer() -> None:
     it = answering(epochs, np.zeros(20, np.int32))
     assert it.evaluate().accuracy > it.evaluate().accuracy
     assert not (it.unseen[is_own].argmax(axis=1) == 0).any()
+
+
+@pytest.mark.parametrize(("n_labels", "seconds"), [(2, 0), (10_000, 4)])
+def test_time_is_left_for_weights_that_are_fitted_to_many_predictions(
+    n_labels: int, seconds: float
+) -> None:
+    it = answering([], np.zeros(500, np.int32))
+    it._training.run = SimpleNamespace(budget=Budget(1.5))
+    it._training.corpus = SimpleNamespace(labels=["label"] * n_labels)
+    for_weights = it.seconds_after_steps() - SECONDS_TO_WRITE
+    assert seconds <= for_weights <= seconds + 2
 
 
 def test_of_several_labels_an_epoch_that_gives_none_is_not_the_best() -> None:
