@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,23 @@ def test_another_download_is_refused(
         with pytest.raises(DataError, match=message):
             named.imdb("train")
     assert not cache.exists()
+
+
+@pytest.mark.usefixtures("published")
+def test_a_cache_that_has_changed_is_not_read(cache: Path) -> None:
+    before = named.imdb("train")
+    (file,) = cache.glob("imdb-train-*")
+    file.write_bytes(zlib.compress(PARTS["train"].replace(b"fine", b"vile")))
+    assert named.imdb("train") == before
+    assert zlib.decompress(file.read_bytes()) == PARTS["train"]
+
+
+@pytest.mark.usefixtures("published")
+def test_reviews_without_end_are_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_bytes = sum(len(text.encode()) for text in ("fine", "dull é", "bad", "good", "unknown"))
+    monkeypatch.setattr(named, "_MAX_UNPACKED", n_bytes)
+    assert len(named.imdb("test")) == 2
+    shutil.rmtree(cache)
+    monkeypatch.setattr(named, "_MAX_UNPACKED", n_bytes - 1)
+    with pytest.raises(DataError, match=f"found more than {n_bytes - 1} bytes of reviews"):
+        named.imdb("test")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.labels import classifier as module
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from tests.builders import random_linear_model
@@ -143,6 +144,19 @@ def test_below_the_threshold_there_is_a_reason_instead_of_a_label(
             assert (verdict.label, verdict.reason) == ("", f"below {least:g}")
         else:
             assert (verdict.label, verdict.reason) == (other.label, "")
+
+
+def test_at_the_threshold_itself_there_is_a_label(classifier: LabelsRuntime) -> None:
+    (answer,) = classifier.classify(["the mind"])
+    (same,) = classifier.classify(["the mind"], abstain_below=answer.probability)
+    assert same == answer
+
+
+def test_long_texts_are_answered_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHARACTERS_AT_ONCE", 10)
+    texts = ["four"] * 5 + ["a text that is longer"] + ["1"] * 4
+    parts = list(module._chunks(texts, 100, 100))
+    assert [len(part) for part in parts] == [3, 3, 4]
 
 
 def test_values_out_of_range_and_language_models_are_refused(

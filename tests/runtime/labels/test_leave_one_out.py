@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from foretell.errors import UsageError
 from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.labels import leave_one_out
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, MAX_LEFT_OUT, MAX_POINTS
 from foretell.runtime.stopping import StoppedError, stops_when
@@ -150,3 +151,10 @@ def test_a_review_of_200_words_is_explained_at_once(labels_model: Labels) -> Non
     # Of one processor: what the rest of the machine is doing counts little. This must hold on slow
     # ones too.
     assert min(seconds() for _ in range(2)) < 0.6
+
+
+def test_nearly_certain_is_not_infinitely_certain() -> None:
+    """In float32 1 - 3e-9 is 1, but the other labels have their probabilities."""
+    rows = np.array([[1.0, 1e-9, 2e-9]], np.float32)
+    (odds,) = leave_one_out._log_odds(rows, 0, labelwise=False)
+    assert odds == pytest.approx(-np.log(3e-9), rel=1e-3)

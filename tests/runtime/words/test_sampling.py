@@ -139,3 +139,11 @@ def test_logits_that_are_not_finite_are_refused(logit: float) -> None:
         sampling.log_softmax(logits)
     with pytest.raises(ArtifactError, match="finite logits"):
         log_probabilities_of(logits, np.zeros(2, np.int64))
+
+
+def test_top_p_is_of_what_top_k_has_left() -> None:
+    logp = np.log([0.4, 0.3, 0.2, 0.1])
+    both = sampling.Sampling(top_k=2, top_p=0.55)
+    random = np.random.default_rng(1)
+    # The first has 0.57 of the two.
+    assert {sampling.sample_id(logp, both, random) for _ in range(50)} == {0}

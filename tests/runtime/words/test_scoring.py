@@ -182,3 +182,10 @@ def test_a_score_may_begin_anywhere(any_words: WordsRuntime, text: str, start: i
         assert [each.word for each in one.top] == [each.word for each in other.top]
         probabilities = [each.probability for each in other.top]
         assert [each.probability for each in one.top] == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_bits_are_of_a_character_also_where_it_has_several_bytes(lstm: WordsRuntime) -> None:
+    score = lstm.score("öbstäcle the mind")
+    assert score.bytes == score.characters + 2
+    bits = -score.log_probability / np.log(2)
+    assert score.bits_per_character * score.characters == pytest.approx(bits)

@@ -5,6 +5,7 @@ sum.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat
+from foretell.training.labels import candidates
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import Features, own_members
 from foretell.training.labels.corpus import LabelsCorpus
@@ -50,6 +52,59 @@ STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 def members_of(corpus: LabelsCorpus) -> list[Member]:
     features = Features(corpus=corpus, n_texts=corpus.n_given)
     return list(own_members(Plan(members=MEMBERS, dense_tokens=1_000_000), features, seed=1))
+
+
+@pytest.mark.parametrize(("tokens", "read"), [(0, 0), (80, 10), (1_000_000, 40)])
+def test_dense_vectors_are_made_of_unlabelled_texts_up_to_a_number_of_tokens(
+    tokens: int, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = few_corpus(n=60, n_unlabelled=40)
+    counted: list[Any] = []
+    monkeypatch.setattr(candidates, "svd_basis", lambda found, *_: counted.append(found))
+    assert candidates.dense_member("svd", corpus, corpus.labelled, tokens, seed=1) is None
+    assert counted[0].n_texts == 60 + read
+
+
+def test_of_many_texts_words_are_learned_from_those_that_are_drawn() -> None:
+    corpus = few_corpus(n=60)
+    drawn = np.arange(len(corpus)) % 3 == 0
+    features = Features(corpus=corpus, n_texts=60, drawn=drawn)
+    (source,) = candidates.word_member(features, corpus.labelled, 4).sources
+    assert source(np.arange(len(corpus)) < 30).texts.tolist() == list(range(0, 30, 3))
+
+
+def test_a_larger_strength_gives_larger_weights() -> None:
+    corpus = few_corpus(n_labels=3)
+    member = members_of(corpus)[NAMES.index("ngrams")]
+    fits = member.prepared(np.ones(len(corpus), bool))
+    sizes = [np.linalg.norm(fits.at(each, ignore).model().weights) for each in (0.1, 1.0, 10.0)]
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_a_weight_is_that_part_of_a_text() -> None:
+    """Each text twice, and half as often again by its weight or by a third copy of every text."""
+    texts = few_corpus(n=30).texts[:30]
+    labels = [place % 2 for place in range(30)]
+    found = []
+    for copies, weights in ((4, [1.0, 1.0, 0.5, 0.5]), (3, [1.0, 1.0, 1.0])):
+        corpus = corpus_of(texts * copies, labels * copies, [], "ab")
+        rows = replace(corpus.labelled(np.ones(len(corpus), bool)), weight=np.repeat(weights, 30))
+        counted = Features(corpus=corpus, n_texts=len(corpus)).ngrams
+        model = linear_fit.NgramFit(counted, rows).fit(1.0)
+        found.append(model.scores(corpus.tokenizer.encode_batch(texts)))
+    np.testing.assert_allclose(*found, atol=0.01)
+
+
+def test_times_a_factor_scores_are() -> None:
+    features = np.eye(3, dtype=np.float32)
+    fitted = LinearWeights(np.arange(6, dtype=np.float32).reshape(3, 2), np.ones(2, np.float32))
+    np.testing.assert_allclose(fitted.times(2.5).scores(features), 2.5 * fitted.scores(features))
+
+
+def test_ngrams_are_left_out_by_weight_and_by_how_many_texts_have_them() -> None:
+    weights = np.array([[1.0], [-1.0], [0.001], [1.0]], np.float32)
+    kept = linear_fit.influential(weights, np.array([1, 5_000, 5_000, 2]))
+    assert kept.tolist() == [1]
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])

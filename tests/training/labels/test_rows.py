@@ -137,6 +137,14 @@ def test_nothing_jumps_as_texts_grow(labels: int) -> None:
     assert plans[-1].members
 
 
+@pytest.mark.parametrize(("changes", "folds"), [({}, 3), ({"multi_label": ","}, 5)])
+def test_one_label_of_many_texts_needs_fewer_networks(
+    changes: dict[str, object], folds: int
+) -> None:
+    sizes = Sizes(texts=600, tokens=9_000, characters=50_000, labels=5)
+    assert make_plan(sizes, with_changes(BASE, changes)).network_folds == folds
+
+
 def test_without_numba_the_member_that_needs_it_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

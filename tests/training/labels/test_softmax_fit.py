@@ -133,6 +133,16 @@ def test_informativeness_is_the_divergence_of_the_labels() -> None:
     np.testing.assert_allclose(tells(values, more), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_labels_that_no_text_with_a_feature_has_make_it_tell_more() -> None:
+    has = np.array([[1, 1], [1, 0], [0, 0], [0, 0]], np.float32)
+    rows = hard_rows(np.arange(4, dtype=np.int32), np.ones(4), 4)
+    counts, _ = label_counts(sparse.csr_array(has), rows)
+    of_two, of_one = informativeness(counts, np.ones(4))
+    given = np.array([[1.5, 1.5, 0.5, 0.5], [3, 1, 1, 1]]) / [[4], [6]]
+    divergence = (given * np.log(given / 0.25)).sum(axis=1)
+    assert of_two / of_one == pytest.approx(np.sqrt(divergence[0] / divergence[1]))
+
+
 def test_values_are_features_times_factors_of_some_texts() -> None:
     factors = np.linspace(0.5, 3, FEATURES).astype(np.float32)
     rows = rows_of("hard")

@@ -276,6 +276,21 @@ def test_held_out_labels_decide_no_pseudo_label() -> None:
     np.testing.assert_array_equal(one.target, two.target)
 
 
+def test_pseudo_labels_have_the_class_weights() -> None:
+    _, training = labelled_texts()
+    corpus = replace(training.corpus, balance=Balance(np.array([0.5, 2.0])))
+    soft = np.array([[0.5, 0.5], [1.0, 0.0]], np.float32)
+    made = pseudo._made(corpus, soft, None)
+    np.testing.assert_allclose(made.labelled.weights, [1.25, 0.5])
+
+
+def test_without_labels_the_network_learns_from_the_hints() -> None:
+    parts = {Origin.HINTS: part_of(examples(), ["neg", "pos"])}
+    corpus = make_corpus(parts, MORE, ["neg", "pos"], ONE_MEMBER)
+    rows = pseudo.rows_for_network(corpus, None, np.ones(len(corpus), bool))
+    assert len(rows) == len(corpus.hinted(np.ones(len(corpus), bool))) > 0
+
+
 def test_text_vectors_label_and_a_resumed_training_takes_what_they_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,6 +5,7 @@ value.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import tracemalloc
 import zipfile
@@ -16,11 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.config import WordsSettings
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import HALF, probabilities
+from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.events import Note
 from foretell.training.words import kneser_ney_fit
 from foretell.training.words.kneser_ney_fit import count, log_probabilities
+from foretell.training.words.token_file import TokenFile
 from foretell.training.words.validation_fit import SIZE, fit_cache, fit_interpolation, fit_weight
 
 FULL_SETS = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -279,3 +283,29 @@ def test_a_cache_that_does_not_help_gets_hardly_any_weight_and_with_little_text_
     cached = (random.random(20_000) < 0.2).astype(float)
     weight = fit_weight(np.full(20_000, -9.0), cached, np.full(20_000, 0.5))
     assert weight == pytest.approx(0.4, abs=0.02)
+
+
+def test_an_ngram_gains_by_how_often_and_how_much_it_helps() -> None:
+    ids = np.random.default_rng(2).integers(5, size=300).astype(np.int32)
+    counted = count(ids, 5)
+    gains = kneser_ney_fit._gains(counted.model, counted.occurrences)
+    pairs = Counter(itertools.pairwise(ids.tolist()))
+    alone, _ = counted.model.distribution(ids[:0])
+    expected = []
+    for before, word in sorted(pairs):
+        after, _ = KneserNey(counted.model.levels[:2], 5, 300).distribution(np.array([before]))
+        without = counted.model.levels[1].backoffs[before] * alone[word]
+        expected.append(pairs[before, word] * np.log(after[word] / without))
+    np.testing.assert_allclose(gains[1], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_of_a_long_text_the_first_words_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "text.uint16"
+    (np.arange(400) % 7).astype(np.uint16).tofile(path)
+    text = TokenFile(path)
+    notes: list[str] = []
+    (fit,) = kneser_ney_fit.fit_kneser_ney(
+        text, text, 7, WordsSettings(), lambda event: notes.append(str(event)), max_words=50
+    )
+    assert fit.model.words == 50
+    assert any("from the first 50 words" in note for note in notes)
