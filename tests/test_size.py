@@ -40,7 +40,7 @@ TOKENS = {
     "foretell/hub": 2_950,
     "foretell/*.py": 14_210,
     "foretell": 270_450,
-    "tests": 309_500,
+    "tests": 309_690,
     "bench": 25_400,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.data.examples import Examples
+from foretell.data.split import Split
 from foretell.runtime import seen
 from foretell.runtime.seen import SEEN, SeenLines, noting_seen
 
@@ -54,3 +56,12 @@ def test_of_many_lines_a_bounded_part_is_kept_and_gives_the_share(
     assert found(model, lines[:4_000]).startswith("100.00 %")
     assert 40 < float(found(model, lines).split()[0]) < 60
     assert found(model, lines[3_900:]) == ""
+
+
+def test_texts_that_were_for_validation_are_seen_too(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    train = Examples(["one", "two"], ["a", "b"])
+    seen.write_seen(Split(train=train, valid=Examples(["three"], ["a"])), tmp_path / "run")
+    are_seen, sentence = seen.seen_by(tmp_path, ["Three", "two ", "four"])
+    assert are_seen == [True, True, False]
+    assert sentence == "2 of the 3 texts were in the training data"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from foretell.service.errors import ApiError
 from foretell.service.lanes import Batcher, Lane
 
 
@@ -42,6 +43,18 @@ def test_a_failure_is_only_its_own_requests(lane: Lane, caplog: pytest.LogCaptur
     # asyncio logs exceptions that nobody has looked at.
     gc.collect()
     assert not caplog.records
+
+
+def test_a_request_waits_as_often_as_it_has_texts_and_one_alone_always() -> None:
+    lane = Lane("few", 1, 10)
+    with lane.count(6):
+        with lane.count(4), pytest.raises(ApiError, match="found 10 and 1 new ones"), lane.count(1):
+            pass
+        with pytest.raises(ApiError, match="found 6 and 5 new ones"), lane.count(5):
+            pass
+    with lane.count(1_000):
+        assert lane.waiting == 10
+    assert lane.waiting == 0
 
 
 def test_batches_of_one_request_that_end_in_another_order_change_nothing(lane: Lane) -> None:
