@@ -20,9 +20,8 @@ import numpy.typing as npt
 from foretell.arrays import Integers, NgramKeys
 from foretell.ngrams.keys import runs
 
-SHORTEST = 2
 LONGEST = 5
-"""Characters of the shortest and of the longest n-grams."""
+"""Characters of the longest n-grams; the shortest have two."""
 
 MAX_ALPHABET = 6_000
 """Characters of an alphabet at most: 6,200 to the fifth power is just below 2 to the 63rd."""

@@ -38,7 +38,10 @@ _UNTYPICAL = 2
 """The first steps of a process compile functions; they do not count for the pace."""
 
 _SMOOTHING = 0.05
-"""Weight of the newest step in the pace, an exponential mean over about the last twenty steps."""
+_PACE_SECONDS = 20
+"""The pace is an exponential mean over about the last twenty steps, and the last so many seconds:
+of short steps another process slows many down before it goes away again.
+"""
 
 _MAX_SLOWDOWN = 4
 """A step counts for the pace as at most so many times the pace before it: one that had to wait says
@@ -74,7 +77,7 @@ class Budget:
 
     Attributes:
         deadline: when the command has to end, by `clock`; None: without limit.
-        pace: seconds of a step, an exponential mean over about the last twenty; 0: not known yet.
+        pace: seconds of a step, an exponential mean of the last ones; 0: not known yet.
         seen: steps of this process.
     """
 
@@ -92,6 +95,7 @@ class Budget:
         self._reserve = 0.0
         self.pace = 0.0
         self.seen = 0
+        self._timed = 0
         self._last: float | None = None
 
     def keep(self, seconds: float) -> None:
@@ -126,12 +130,13 @@ class Budget:
         now = self._clock()
         if self._last is not None and self.seen >= _UNTYPICAL:
             took = (now - self._last) / steps
-            old = (1 - _SMOOTHING) ** steps
             if self.pace:
                 took = min(took, _MAX_SLOWDOWN * self.pace)
-                self.pace = old * self.pace + (1 - old) * took
-            else:
-                self.pace = took
+            self._timed += steps
+            newest = min(_SMOOTHING, self.pace / _PACE_SECONDS)
+            # The first ones count the same.
+            share = max(steps / self._timed, 1 - (1 - newest) ** steps)
+            self.pace += share * (took - self.pace)
         self._last = now
         self.seen = self.seen + steps
 

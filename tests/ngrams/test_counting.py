@@ -14,7 +14,6 @@ from foretell.errors import SettingsError
 from foretell.ngrams.characters import (
     LONGEST,
     MAX_ALPHABET,
-    SHORTEST,
     character_ngrams,
     make_alphabet,
 )
@@ -99,7 +98,7 @@ def defined(text: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for word in unicodedata.normalize("NFC", text.lower()).split():
         padded = f" {word} "
-        for n in range(SHORTEST, LONGEST + 1):
+        for n in range(2, LONGEST + 1):
             found.update(padded[i : i + n] for i in range(len(padded) - n + 1))
     return found
 

@@ -58,7 +58,7 @@ def test_a_machine_that_slows_down_still_ends_in_time(clock: Clock) -> None:
 def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones(clock: Clock) -> None:
     budget = Budget(1, clock=clock)
     paces = []
-    for took in (0.0, 9.0, 2.0, 4.0):
+    for took in (0.0, 9.0, 2.0, 4.0, *[3.0] * 17, 5.0, 5.0):
         clock.now += took
         budget.step_done()
         paces.append(budget.pace)
@@ -66,7 +66,24 @@ def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones(clock: 
     clock.now += 50.0
     budget.step_done()
     assert budget.pace == paces[-1], "a pause is no part of it"
-    assert paces == [0.0, 0.0, 2.0, pytest.approx(0.95 * 2 + 0.05 * 4)]
+    assert paces[:4] == [0.0, 0.0, 2.0, 3.0]
+    assert paces[-2:] == pytest.approx([3.1, 0.95 * 3.1 + 0.05 * 5])
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_short_steps_that_are_slow_for_a_second_change_the_pace_little(
+    clock: Clock, steps: int
+) -> None:
+    budget = Budget(5, clock=clock)
+    paces = []
+    for took, seconds in ((0.02, 40.0), (0.06, 1.0), (0.06, 60.0)):
+        end = clock.now + seconds
+        while clock.now < end:
+            clock.now += took * steps
+            budget.step_done(steps)
+        paces.append(budget.pace)
+    # What stays is seen.
+    assert paces == pytest.approx([0.02, 0.02, 0.06], rel=0.1)
 
 
 @pytest.mark.parametrize("waited", [5.0, 30.0, 300.0])

@@ -178,7 +178,7 @@ class TrainableWords:
             low = self.time.min_tokens
             self._of_distances = self.time.tokens_in(share, MAX_COMPARED, low)
             at_end += predictions * self._of_distances
-        self.time.measure_at_end(at_end)
+        self.time.at_end = at_end
         self.loop.reserve()
 
     def _measure_what_fits(self, tokens: int) -> None:

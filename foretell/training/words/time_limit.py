@@ -59,6 +59,9 @@ class LoopTime:
     Where a step takes longer than when these were measured, the machine has become slower, and more
     is kept. Fewer than `min_tokens` are never measured; the shape of a window is the same with
     more.
+
+    Attributes:
+        at_end: how many tokens are measured after the steps.
     """
 
     def __init__(self, budget: Budget, min_tokens: int) -> None:
@@ -67,7 +70,7 @@ class LoopTime:
         self._a_token = 0.0
         self._cache = 0.0
         self._pace_then = 0.0
-        self._at_end = 0
+        self.at_end = 0
         self._writing = max(
             SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE))
         )
@@ -95,10 +98,6 @@ class LoopTime:
             return tokens
         return min(tokens, max(low, int(seconds / self._a_token)))
 
-    def measure_at_end(self, tokens: int) -> None:
-        """Let so many tokens be measured after the steps."""
-        self._at_end = tokens
-
     def evaluated(self, seconds: float, tokens: int) -> None:
         """Note how long an epoch took to measure."""
         self._a_token = seconds / tokens
@@ -108,7 +107,7 @@ class LoopTime:
         """Return the seconds to reserve for what follows the steps."""
         if not self._pace_then and self._budget.seen >= _STEPS_OF_PACE:
             self._pace_then = self._budget.pace
-        needed = self._writing + _MARGIN * self._a_token * self._at_end
+        needed = self._writing + _MARGIN * self._a_token * self.at_end
         return self._slowdown() * needed + self._cache
 
     def ended(self) -> None:
@@ -139,5 +138,5 @@ def words_in_time(train: TokenFile, valid: TokenFile, size: int, budget: Budget)
     of_valid = (budget.seconds() - counted) * _MEASUREMENTS * len(valid) / measured
     for_counting = seconds - (budget.seconds() - began) - of_valid
     a_word = _COUNTING_MARGIN * (counted - began) / words
-    fitting = MAX_WORDS if a_word <= 0 < for_counting else int(for_counting / max(a_word, 1e-12))
-    return 0 if fitting < words else min(MAX_WORDS, fitting)
+    fitting = int(min(MAX_WORDS, for_counting / max(a_word, 1e-12)))
+    return 0 if fitting < words else fitting
