@@ -22,13 +22,15 @@ from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Fit, Member
-from foretell.training.labels.plan import Plan
+from foretell.training.labels.plan import MANY_LABELS, Plan
 from foretell.training.labels.rows import Rows, Source
 from foretell.training.labels.tfidf_fit import (
     CentroidFit,
     ComplementFit,
     CountedFeatures,
+    SparseCentroidFit,
     TfidfValues,
+    count_every_word,
     count_features,
     count_words,
 )
@@ -40,6 +42,10 @@ _ON_TFIDF: dict[str, tuple[type[MatrixFit], tuple[float, ...], int]] = {
     "centroids": (CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
 }
 """The models of TF-IDF values: fit, strengths, and the place of the first one that is tried."""
+
+_SPARSE_STRENGTHS = (16.0, 32.0, 64.0, 128.0)
+_OF_PAIRS = 0.5
+"""How much pairs of words count beside single words in the centroids of many labels."""
 
 TAUGHT_STRENGTHS = {"ngrams": 1.0, "tfidf": 10.0}
 """The inverse penalties of models that learn from a teacher's answers. On thousands of texts the
@@ -78,6 +84,12 @@ class Features:
         return count_words(texts, corpus.tokenizer.size, n_columns=len(corpus.labels))
 
     @cached_property
+    def every_word(self) -> CountedFeatures:
+        """All words of the texts, for the centroids of many labels."""
+        corpus = self.corpus
+        return count_every_word(corpus.tokenized.part(0, self.n_texts), corpus.tokenizer.size)
+
+    @cached_property
     def tfidf(self) -> CountedFeatures:
         """How often texts have words, pairs of words and characters within words."""
         corpus = self.corpus
@@ -103,8 +115,15 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
             balance=balance,
         )
     kind, strengths, first = _ON_TFIDF[name]
+    is_sparse = name == "centroids" and len(features.corpus.labels) > MANY_LABELS
+    if is_sparse:
+        strengths = _SPARSE_STRENGTHS
+        first = 2
 
     def prepare(rows: Rows) -> Fit:
+        if is_sparse:
+            of_words = TfidfValues(features.every_word, rows.texts, _OF_PAIRS)
+            return SparseCentroidFit(of_words, rows)
         values = TfidfValues(features.tfidf, rows.texts)
         return kind(values, rows, values.model)
 

@@ -26,6 +26,7 @@ import numpy as np
 from scipy import sparse, special
 
 from foretell.arrays import Float32s, Float64s, Floats, Integers
+from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.training.labels.rows import Rows
 
 # Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains
@@ -279,6 +280,28 @@ class LinearWeights:
     def times(self, factor: float) -> LinearWeights:
         """Return the model whose scores are `factor` times these."""
         return LinearWeights(np.float32(factor) * self.weights, np.float32(factor) * self.bias)
+
+
+@dataclass(frozen=True, eq=False)
+class ManyWeights:
+    """The weights of a fitted model with many labels, of which only some may be kept: [feature,
+    column], and the bias [column].
+    """
+
+    weights: Float32s | SparseWeights
+    bias: Float32s
+
+    def scores(self, features: sparse.csr_array) -> Float32s:
+        """Return the scores [text, column] of features [text, feature]."""
+        weights = self.weights
+        if isinstance(weights, SparseWeights):
+            entries = (weights.values, weights.columns, weights.starts)
+            weights = sparse.csr_array(entries, shape=(len(weights), weights.n_columns))
+            weights = (features @ weights).toarray()
+        else:
+            weights = features @ weights
+        scores: Float32s = weights + self.bias
+        return scores
 
 
 class MatrixFit(ABC):

@@ -45,6 +45,12 @@ _OF_TWO_LABELS: tuple[str, ...] = (
 the best one, and the time for `words` is better spent on the network (docs/experiments.md).
 """
 
+_OF_MANY_LABELS: tuple[str, ...] = ("centroids", "words", "embeddings", "svd", "tfidf", "ngrams")
+MANY_LABELS = 500
+"""With more labels dense weights have room for so few features that centroids of all words are
+better, and complement naive Bayes, whose weights cannot be sparse, is of no use.
+"""
+
 _GENERATIVE = ("bayes", "centroids")
 """Members with a closed form, for texts with one label each."""
 
@@ -108,6 +114,7 @@ _OF_WORDS = Work(5.5e-7, 1.7e-7, 1e-8, 12)
 _OF_TOKENS = Work(3e-7, 3.5e-7, 7.3e-8, 40)
 _COUNTED = Work(1.1e-6, 1.5e-7, 0.0, 240)
 _OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
+_SPARSE = Work(2e-6, 1e-6, 1e-10, 120)
 _CLOSED = Work(0.0, 1.5e-7, 0.0, 240)
 _VECTORS = Work(1.5e-5, 3e-7, 3e-8, 60)
 _ON_CHARACTERS = {"bayes": _COUNTED, "centroids": _CLOSED, "tfidf": _OF_CHARACTERS}
@@ -269,6 +276,8 @@ def _names(sizes: Sizes, settings: LabelsSettings) -> tuple[str, ...]:
     names = _MEMBERS
     if sizes.columns == 1:
         names = _OF_TWO_LABELS
+    if sizes.columns > MANY_LABELS:
+        names = _OF_MANY_LABELS
     impossible = set[str]()
     if settings.multi_label:
         impossible.update(_GENERATIVE)
@@ -284,15 +293,18 @@ def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan], *, skips
     A member without time is skipped, or where nothing `skips` it ends them: with two labels the
     network makes more of the time that is left (docs/experiments.md).
     """
-    chosen = timed(replace(plan, members=plan.members[:1]))
-    if chosen.members == ("words",):
-        passes = (PASSES, PASSES // 2, PASSES // 4, 1)
-        plans = [timed(replace(chosen, passes=each)) for each in passes]
-        chosen = next((each for each in plans if each.seconds <= seconds), plans[-1])
-    for name in plan.members[1:]:
-        more = timed(replace(chosen, members=(*chosen.members, name)))
-        if more.seconds <= seconds:
-            chosen = more
+    chosen = replace(plan, members=())
+    for name in plan.members:
+        found = [replace(chosen, members=(*chosen.members, name))]
+        if name == "words":
+            passes = (PASSES, PASSES // 2, PASSES // 4, 1)
+            found = [replace(found[0], passes=each) for each in passes]
+        found = list(map(timed, found))
+        fitting = next((each for each in found if each.seconds <= seconds), None)
+        if fitting is None and not chosen.members:
+            fitting = found[-1]
+        if fitting is not None:
+            chosen = fitting
         elif not skips:
             break
     return chosen
@@ -350,6 +362,8 @@ def _work(name: str, sizes: Sizes, dense_tokens: int) -> tuple[Work, int]:
         return _OF_WORDS, sizes.tokens
     if name == "ngrams":
         return _OF_TOKENS, sizes.tokens
+    if name == "centroids" and sizes.columns > MANY_LABELS:
+        return _SPARSE, sizes.tokens
     if name in _ON_CHARACTERS:
         return _ON_CHARACTERS[name], sizes.characters
     return _VECTORS, sizes.tokens + min(dense_tokens, sizes.unlabelled_tokens)

@@ -13,7 +13,7 @@ divergence of the labels of texts that have the feature from those of all texts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -23,7 +23,7 @@ from foretell.arrays import Float32s, Floats, Integers
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
-from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.logistic import Check, ManyWeights, ignore
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tfidf_fit import CountedFeatures
 
@@ -45,26 +45,6 @@ MAX_KEPT = 2_000_000
 """Weights that are kept, those that change the scores most. More did not lower the loss of texts
 that nothing was learned from, of 120,000 with 167 labels (docs/experiments.md).
 """
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SparseSoftmax:
-    """A fitted model: the weights that are kept [feature, column], and the bias [column]."""
-
-    weights: Float32s | SparseWeights
-    bias: Float32s
-
-    def scores(self, features: sparse.csr_array) -> Float32s:
-        """Return the scores [text, column] of features [text, feature]."""
-        weights = self.weights
-        if isinstance(weights, SparseWeights):
-            entries = (weights.values, weights.columns, weights.starts)
-            weights = sparse.csr_array(entries, shape=(len(weights), weights.n_columns))
-            weights = (features @ weights).toarray()
-        else:
-            weights = features @ weights
-        scores: Float32s = weights + self.bias
-        return scores
 
 
 def label_counts(features: sparse.csr_array, rows: Rows) -> tuple[sparse.csr_array, Integers]:
@@ -118,7 +98,7 @@ def fit_softmax(
     rows: Rows,
     passes: int,
     check: Check = ignore,
-) -> SparseSoftmax:
+) -> ManyWeights:
     """Fit the model.
 
     Args:
@@ -153,12 +133,12 @@ def fit_softmax(
         if check():
             break
     if rows.n_labels == 2 and not rows.has_several:
-        return SparseSoftmax(weights=weights[:, 1:] - weights[:, :1], bias=bias[1:] - bias[:1])
+        return ManyWeights(weights=weights[:, 1:] - weights[:, :1], bias=bias[1:] - bias[:1])
     if not rows.has_several:
         # Only the differences count.
         weights -= weights.mean(axis=1, keepdims=True)
         bias -= bias.mean()
-    return SparseSoftmax(weights=_kept(weights, np.sqrt(often)), bias=bias)
+    return ManyWeights(weights=_kept(weights, np.sqrt(often)), bias=bias)
 
 
 def _kept(weights: Float32s, size: Float32s) -> Float32s | SparseWeights:
@@ -197,18 +177,18 @@ class WordFit:
         self._factors = factors.astype(np.float32)
 
     def fit(
-        self, strength: float, start: SparseSoftmax | None = None, check: Check = ignore
-    ) -> SparseSoftmax:
+        self, strength: float, start: ManyWeights | None = None, check: Check = ignore
+    ) -> ManyWeights:
         """Fit the model in as many passes as `strength` says."""
         del start
         matrix = self._counted.matrix
         return fit_softmax(matrix, self._factors, self._rows, int(strength), check)
 
-    def scores(self, parameters: SparseSoftmax, texts: Integers) -> Float32s:
+    def scores(self, parameters: ManyWeights, texts: Integers) -> Float32s:
         """Return the scores [text, column] of the texts at some places."""
         return parameters.scores(self._values(texts))
 
-    def model(self, parameters: SparseSoftmax) -> TfidfModel:
+    def model(self, parameters: ManyWeights) -> TfidfModel:
         """Return the model for predictions."""
         features = self._counted.features
         kept = np.flatnonzero(self._factors)

@@ -16,14 +16,22 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float64s, Integers, NgramKeys
+from foretell.arrays import Float32s, Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.counting import sorted_pairs
 from foretell.ngrams.keys import ngram_keys, parts
+from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import idf_of, unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
-from foretell.training.labels.logistic import Check, LinearWeights, MatrixFit, ignore
+from foretell.training.labels.logistic import (
+    Check,
+    LinearWeights,
+    ManyWeights,
+    MatrixFit,
+    ignore,
+)
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -35,6 +43,9 @@ _MAX_WEIGHTS = 12_000_000
 
 _BYTES_OF_WEIGHTS = 1 << 30
 """Of dense weights while they are fitted, at most."""
+
+_EVERY = 1 << 40
+"""More features than there are."""
 
 _SAMPLED = 6_000_000
 """Words, or characters, of the texts in which features are searched for: the frequent ones are the
@@ -73,21 +84,41 @@ def count_words(tokenized: TokenizedTexts, size: int, *, n_columns: int) -> Coun
     return _counted(tokenized, [""] * len(tokenized), size, most, tokenized.starts)
 
 
+def count_every_word(tokenized: TokenizedTexts, size: int) -> CountedFeatures:
+    """Count all words and, with many texts, the pairs of words of two texts: for weights that are
+    sparse.
+    """
+    texts = [""] * len(tokenized)
+    return _counted(tokenized, texts, size, _EVERY, tokenized.starts, rare_words=True)
+
+
 def _counted(
-    tokenized: TokenizedTexts, texts: Sequence[str], size: int, most: int, ends: Integers
+    tokenized: TokenizedTexts,
+    texts: Sequence[str],
+    size: int,
+    most: int,
+    ends: Integers,
+    *,
+    rare_words: bool = False,
 ) -> CountedFeatures:
     """Choose the features that are in most texts, and count them.
 
     `ends`, [text + 1], is 0, and the sum of the lengths up to each text: of many texts a sample
-    shows which features are frequent.
+    shows which features are frequent. Of many texts a feature has to be in two, but single words
+    where `rare_words`.
     """
     sample = _sample(ends)
     some = [texts[place] for place in sample.tolist()]
     tokens = tokenized if len(sample) == len(texts) else tokenized.take(sample)
     min_texts = 2 if len(texts) >= _MANY_TEXTS else 1
     alphabet = make_alphabet(some)
-    words, in_words = _distinct(*ngram_keys(tokens.ids, tokens.starts, size, LONGEST), min_texts)
-    characters, in_characters = _distinct(*character_ngrams(some, alphabet), min_texts)
+    words, in_words = _distinct(*ngram_keys(tokens.ids, tokens.starts, size, LONGEST))
+    is_kept = (in_words >= min_texts) | (rare_words & (words < size))
+    words = words[is_kept]
+    in_words = in_words[is_kept]
+    characters, in_characters = _distinct(*character_ngrams(some, alphabet))
+    characters = characters[in_characters >= min_texts]
+    in_characters = in_characters[in_characters >= min_texts]
     counts = np.concatenate([in_words, in_characters])
     kept = np.zeros(len(counts), bool)
     kept[np.argsort(-counts, kind="stable")[:most]] = True
@@ -119,30 +150,31 @@ def _sample(ends: Integers) -> Integers:
     return np.flatnonzero(np.random.default_rng(0).random(n_texts) < share)
 
 
-def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKeys, Integers]:
-    """Return the distinct keys in `min_texts` texts or more, ascending, and how many texts have
-    each.
-    """
+def _distinct(keys: NgramKeys, texts: Integers) -> tuple[NgramKeys, Integers]:
+    """Return the distinct keys, ascending, and how many texts have each."""
     keys, texts = sorted_pairs(keys, texts, int(texts.max(initial=0)).bit_length())
     is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
     in_text = keys[is_new]
     first = np.flatnonzero(np.append(True, in_text[1:] != in_text[:-1])[: len(in_text)])
-    counts = np.diff(np.append(first, len(in_text)))
-    return in_text[first[counts >= min_texts]], counts[counts >= min_texts]
+    return in_text[first], np.diff(np.append(first, len(in_text)))
 
 
 class TfidfValues:
     """The TF-IDF values of the counted texts, whose vocabulary and idf are those of some of them.
 
-    With those of all texts, out-of-fold probabilities are too confident.
+    With those of all texts, out-of-fold probabilities are too confident. Pairs of words count
+    `of_pairs` times as much as they would.
     """
 
-    def __init__(self, counted: CountedFeatures, texts: Integers) -> None:
+    def __init__(self, counted: CountedFeatures, texts: Integers, of_pairs: float = 1.0) -> None:
         chosen = counted.matrix[texts]
         in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
         self._counted = counted
         self._kept = np.flatnonzero(in_texts)
         self._idf = idf_of(in_texts[self._kept], len(texts))
+        is_pair = np.zeros(len(in_texts), bool)
+        is_pair[: len(counted.features.words)] = counted.features.words >= counted.features.size
+        self._idf[is_pair[self._kept]] *= np.float32(of_pairs)
 
     def __call__(self, texts: Integers) -> sparse.csr_array:
         """Return the values of the texts at some places, float32 [text, feature], each row of
@@ -152,7 +184,7 @@ class TfidfValues:
             self._counted.matrix[texts][:, self._kept] @ sparse.diags_array(self._idf), 2
         )
 
-    def model(self, fitted: LinearWeights) -> TfidfModel:
+    def model(self, fitted: LinearWeights | ManyWeights) -> TfidfModel:
         """Return a fitted model for predictions."""
         features = self._counted.features
         kept = self._kept
@@ -213,6 +245,43 @@ class CentroidFit(_GenerativeFit):
         lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
         centroids *= strength / np.maximum(lengths, 1e-9)
         return _fitted(centroids, np.log((mass[:, 0] + 0.5) / (mass.sum() + 0.5 * len(mass))))
+
+
+class SparseCentroidFit:
+    """The centroids of many labels, without the mean of all: of a few texts a label has few
+    features, so that no weight of the others is stored.
+    """
+
+    def __init__(self, values: TfidfValues, rows: Rows) -> None:
+        self._values = values
+        self._rows = rows
+
+    def fit(
+        self, strength: float, start: ManyWeights | None = None, check: Check = ignore
+    ) -> ManyWeights:
+        """Fit the model; `start` and `check` are not needed."""
+        del start, check
+        mass = self._rows.mass.sum(axis=1)
+        sums = self._rows.mass @ self._values(self._rows.texts)
+        centroids = (strength * unit_rows(sums, 2)).astype(np.float32)
+        if centroids.nnz > MAX_WEIGHTS:
+            smallest = np.partition(centroids.data, -MAX_WEIGHTS)[-MAX_WEIGHTS]
+            centroids.data[centroids.data < smallest] = 0
+            centroids.eliminate_zeros()
+        of_features = centroids.T.tocsr()
+        weights = SparseWeights(
+            of_features.indptr, of_features.indices, of_features.data, len(mass)
+        )
+        bias = np.log(mass + 0.5)
+        return ManyWeights(weights, (bias - bias.mean()).astype(np.float32))
+
+    def scores(self, parameters: ManyWeights, texts: Integers) -> Float32s:
+        """Return the scores [text, label] of the texts at some places."""
+        return parameters.scores(self._values(texts))
+
+    def model(self, parameters: ManyWeights) -> TfidfModel:
+        """Return a fitted model for predictions."""
+        return self._values.model(parameters)
 
 
 def _fitted(weights: Float64s, bias: Float64s) -> LinearWeights:

@@ -23,11 +23,11 @@ from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat
-from foretell.training.labels import candidates
+from foretell.training.labels import candidates, tfidf_fit
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import Features, own_members
 from foretell.training.labels.corpus import LabelsCorpus
-from foretell.training.labels.dense_fit import mean_basis, svd_basis
+from foretell.training.labels.dense_fit import idf_of, mean_basis, svd_basis
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, LinearWeights, LogisticFit, ignore
 from foretell.training.labels.members import (
@@ -285,6 +285,45 @@ def test_the_nearest_centroid_wins() -> None:
     scores = fit.scores(fit.fit(8.0), EVERY)
     wanted = 8 * (cosines - cosines.mean(axis=1, keepdims=True))
     np.testing.assert_allclose(scores - scores.mean(axis=1, keepdims=True), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("most", [1_000_000, 40])
+def test_centroids_of_many_labels_are_cosines_of_all_words(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "MANY_LABELS", 2)
+    monkeypatch.setattr(tfidf_fit, "MAX_WEIGHTS", most)
+    corpus = few_corpus(n_labels=3)
+    rows = corpus.labelled(np.arange(len(corpus)) < 45)
+    features = Features(corpus=corpus, n_texts=60)
+    fit: Any = candidates.sparse_member("centroids", features, (corpus.labelled,)).prepare(rows)
+    found = fit.fit(5.0)
+    others = np.arange(45, 60)
+    counts = features.every_word.matrix.toarray()
+    words = features.every_word.features.words
+    idf = idf_of((counts[:45] > 0).sum(axis=0), 45) * (counts[:45] > 0).any(axis=0)
+    values = counts * idf * np.where(words < corpus.tokenizer.size, 1, 0.5)
+    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
+    centroids = np.stack([values[:45][rows.truth() == label].sum(axis=0) for label in range(3)])
+    centroids *= 5 / np.linalg.norm(centroids, axis=1, keepdims=True)
+    centroids[centroids < np.sort(centroids.ravel())[-most:][0]] = 0
+    scores = fit.scores(found, others)
+    np.testing.assert_allclose(scores, values[others] @ centroids.T, atol=1e-4)
+    texts = corpus.texts_at(others)
+    model = fit.model(found)
+    np.testing.assert_allclose(
+        model.scores(corpus.tokenizer.encode_batch(texts), texts), scores, atol=1e-4
+    )
+
+
+def test_a_centroid_counts_by_the_share_of_its_label() -> None:
+    corpus = corpus_of(["a b", "a c", "a d", "e f"], [0, 0, 0, 1], [], "xy")
+    rows = corpus.labelled(np.ones(4, bool))
+    values = TfidfValues(
+        tfidf_fit.count_every_word(corpus.tokenized, corpus.tokenizer.size), rows.texts
+    )
+    bias = tfidf_fit.SparseCentroidFit(values, rows).fit(1.0).bias
+    assert bias[0] - bias[1] == pytest.approx(np.log(3.5 / 1.5))
 
 
 def test_vocabulary_and_idf_are_those_of_the_chosen_texts_and_scores_those_of_predictions() -> None:

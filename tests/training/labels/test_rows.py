@@ -112,6 +112,15 @@ def test_ten_thousand_labels_have_a_plan_with_its_costs() -> None:
     assert re.search(r"the network take about \d+ (s|min).* and up to [0-2]\.\d GB of", line), line
 
 
+@pytest.mark.parametrize("seconds", [1.0, 10.0, 300.0])
+def test_of_many_labels_no_member_takes_the_time_of_the_centroids(seconds: float) -> None:
+    sizes = Sizes(texts=40_000, tokens=900_000, characters=5_000_000, labels=10_000)
+    plan = make_plan(sizes, BASE, seconds=seconds)
+    assert plan.members[0] == "centroids"
+    assert ("words" in plan.members) == (seconds == 300.0)
+    assert "bayes" not in plan.members
+
+
 @pytest.mark.parametrize("labels", [2, 167])
 def test_nothing_jumps_as_texts_grow(labels: int) -> None:
     """Members leave one after another; the work of a plan never exceeds the time, and hardly falls."""

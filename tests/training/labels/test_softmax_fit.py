@@ -10,10 +10,9 @@ from scipy import sparse
 
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.training.labels import softmax_fit
-from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.logistic import Check, ManyWeights, ignore
 from foretell.training.labels.rows import Rows, hard_rows, soft_rows
 from foretell.training.labels.softmax_fit import (
-    SparseSoftmax,
     fit_softmax,
     informativeness,
     label_counts,
@@ -30,7 +29,7 @@ def features() -> sparse.csr_array:
     return sparse.csr_array(values.astype(np.float32))
 
 
-def fitted(rows: Rows, check: Check = ignore) -> SparseSoftmax:
+def fitted(rows: Rows, check: Check = ignore) -> ManyWeights:
     """Fit a model of values that have their factors and their length already."""
     return fit_softmax(features(), np.ones(FEATURES, np.float32), rows, PASSES, check)
 
