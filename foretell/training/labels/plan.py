@@ -297,7 +297,9 @@ def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan], *, skips
     for name in plan.members:
         found = [replace(chosen, members=(*chosen.members, name))]
         if name == "words":
-            passes = (PASSES, PASSES // 2, PASSES // 4, 1)
+            passes = [PASSES, PASSES // 2, PASSES // 4]
+            if not chosen.members:
+                passes.append(1)  # beside another member one pass is worth nothing
             found = [replace(found[0], passes=each) for each in passes]
         found = list(map(timed, found))
         fitting = next((each for each in found if each.seconds <= seconds), None)
