@@ -39,8 +39,8 @@ _UNTYPICAL = 2
 
 _SMOOTHING = 0.05
 _PACE_SECONDS = 20
-"""The pace is an exponential mean over about the last twenty steps, and the last so many seconds:
-of short steps another process slows many down before it goes away again.
+"""The pace is an exponential mean over about the last twenty steps, or, where they are short, over
+the steps of so many seconds: a second in which another process has a core is many short steps.
 """
 
 _MAX_SLOWDOWN = 4

@@ -20,7 +20,7 @@ from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.training.labels.corpus import LabelsCorpus, Origin
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
-from foretell.training.labels.logistic import LogisticFit, MatrixFit
+from foretell.training.labels.logistic import LinearWeights, LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Fit, Member
 from foretell.training.labels.plan import MANY_LABELS, Plan
 from foretell.training.labels.rows import Rows, Source
@@ -36,7 +36,7 @@ from foretell.training.labels.tfidf_fit import (
 )
 
 NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
-_ON_TFIDF: dict[str, tuple[type[MatrixFit], tuple[float, ...], int]] = {
+_ON_TFIDF: dict[str, tuple[type[MatrixFit[LinearWeights]], tuple[float, ...], int]] = {
     "tfidf": (LogisticFit, STRENGTHS, 4),
     "bayes": (ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2),
     "centroids": (CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
@@ -115,15 +115,8 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
             balance=balance,
         )
     kind, strengths, first = _ON_TFIDF[name]
-    is_sparse = name == "centroids" and len(features.corpus.labels) > MANY_LABELS
-    if is_sparse:
-        strengths = _SPARSE_STRENGTHS
-        first = 2
 
     def prepare(rows: Rows) -> Fit:
-        if is_sparse:
-            of_words = TfidfValues(features.every_word, rows.texts, _OF_PAIRS)
-            return SparseCentroidFit(of_words, rows)
         values = TfidfValues(features.tfidf, rows.texts)
         return kind(values, rows, values.model)
 
@@ -134,6 +127,23 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
         strengths=strengths,
         first=first,
         balance=balance,
+    )
+
+
+def centroid_member(features: Features, source: Source) -> Member:
+    """Return the centroids of many labels: of all words, with sparse weights."""
+
+    def prepare(rows: Rows) -> Fit:
+        values = TfidfValues(features.every_word, rows.texts, _OF_PAIRS)
+        return SparseCentroidFit(values, rows, values.model)
+
+    return Member(
+        name="centroids",
+        prepare=prepare,
+        sources=(source,),
+        strengths=_SPARSE_STRENGTHS,
+        first=2,
+        balance=features.corpus.balance,
     )
 
 
@@ -205,6 +215,8 @@ def own_members(plan: Plan, features: Features, seed: int) -> Iterator[Member]:
         member: Member | None
         if name == "words":
             member = word_member(features, source, plan.passes)
+        elif name == "centroids" and len(corpus.labels) > MANY_LABELS:
+            member = centroid_member(features, source)
         elif name in ("ngrams", *_ON_TFIDF):
             member = sparse_member(name, features, (source,))
         else:

@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from scipy import sparse, special
@@ -304,7 +304,10 @@ class ManyWeights:
         return scores
 
 
-class MatrixFit(ABC):
+Weights = TypeVar("Weights", LinearWeights, ManyWeights)
+
+
+class MatrixFit(ABC, Generic[Weights]):
     """A linear model of features, fitted to some rows, for one strength after another.
 
     Args:
@@ -317,29 +320,27 @@ class MatrixFit(ABC):
         self,
         values: Callable[[Integers], Matrix],
         rows: Rows,
-        model: Callable[[LinearWeights], Any] | None = None,
+        model: Callable[[Weights], object] | None = None,
     ) -> None:
         self.features = values(rows.texts)
         self.rows = rows
         self._values = values
-        self._model = model
+        self._model: Callable[[Weights], object] | None = model
 
     @abstractmethod
-    def fit(
-        self, strength: float, start: LinearWeights | None = None, check: Check = ignore
-    ) -> LinearWeights:
+    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
         """Fit the model, from `start` on; `check` may raise to stop it."""
 
-    def scores(self, parameters: LinearWeights, texts: Integers) -> Float32s:
+    def scores(self, parameters: Weights, texts: Integers) -> Float32s:
         """Return the scores [text, column] of the texts at some places."""
         return parameters.scores(self._values(texts))
 
-    def model(self, parameters: LinearWeights) -> Any:
+    def model(self, parameters: Weights) -> Any:
         """Return the model for predictions."""
         return parameters if self._model is None else self._model(parameters)
 
 
-class LogisticFit(MatrixFit):
+class LogisticFit(MatrixFit[LinearWeights]):
     """Logistic regression with one L2 penalty for all features: 1 / strength, scikit-learn's C."""
 
     _design: Design | None = None

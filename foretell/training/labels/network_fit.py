@@ -31,8 +31,8 @@ _UNSEEN = "unseen"
 _VARIABLES = "variables"
 
 _ENSEMBLE_SECONDS = 1e-6
-"""For each prediction of a measured text and a label: how long the ensemble's weights, and those
-without each part of the texts, are fitted after the network. 5 seconds with 10,000 labels.
+"""Seconds for each measured text and each label in which the ensemble's weights are fitted after
+the network: once to all these texts, and once without each part. 5 seconds with 10,000 labels.
 """
 
 

@@ -295,18 +295,19 @@ def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan], *, skips
     """
     chosen = replace(plan, members=())
     for name in plan.members:
-        found = [replace(chosen, members=(*chosen.members, name))]
+        passes = [chosen.passes]
         if name == "words":
             passes = [PASSES, PASSES // 2, PASSES // 4]
+            # Beside another member one pass is worth nothing.
             if not chosen.members:
-                passes.append(1)  # beside another member one pass is worth nothing
-            found = [replace(found[0], passes=each) for each in passes]
-        found = list(map(timed, found))
-        fitting = next((each for each in found if each.seconds <= seconds), None)
-        if fitting is None and not chosen.members:
-            fitting = found[-1]
-        if fitting is not None:
-            chosen = fitting
+                passes.append(1)
+        members = (*chosen.members, name)
+        found = [timed(replace(chosen, members=members, passes=each)) for each in passes]
+        in_time = [each for each in found if each.seconds <= seconds]
+        if in_time:
+            chosen = in_time[0]
+        elif not chosen.members:
+            chosen = found[-1]
         elif not skips:
             break
     return chosen

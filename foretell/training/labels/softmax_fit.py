@@ -172,7 +172,7 @@ class WordFit:
         self._rows = rows
         counts, in_texts = label_counts(counted.matrix, rows)
         idf = np.log((1 + len(rows.texts)) / (1 + in_texts)) + 1
-        # That of a feature that no text of these rows has is 0.
+        # The factor of a feature that no text of these rows has is 0.
         factors = idf * informativeness(counts, rows.mass.sum(axis=1))
         self._factors = factors.astype(np.float32)
 

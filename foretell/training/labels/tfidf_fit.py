@@ -3,7 +3,8 @@
 There are three: logistic regression, complement naive Bayes and the centroids of the labels. The
 last two have no weights to search for. With few labels such generative models are near their best
 sooner (Ng and Jordan, 2001, "On Discriminative vs. Generative Classifiers"), and they err on other
-texts. All have the same features, so in a classifier they are one model.
+texts. All have the same features, so in a classifier they are one model. The centroids of many
+labels have all words as features, and sparse weights.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float32s, Float64s, Integers, NgramKeys
+from foretell.arrays import Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.counting import sorted_pairs
 from foretell.ngrams.keys import ngram_keys, parts
@@ -31,7 +32,6 @@ from foretell.training.labels.logistic import (
     MatrixFit,
     ignore,
 )
-from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -43,9 +43,6 @@ _MAX_WEIGHTS = 12_000_000
 
 _BYTES_OF_WEIGHTS = 1 << 30
 """Of dense weights while they are fitted, at most."""
-
-_EVERY = 1 << 40
-"""More features than there are."""
 
 _SAMPLED = 6_000_000
 """Words, or characters, of the texts in which features are searched for: the frequent ones are the
@@ -89,7 +86,8 @@ def count_every_word(tokenized: TokenizedTexts, size: int) -> CountedFeatures:
     sparse.
     """
     texts = [""] * len(tokenized)
-    return _counted(tokenized, texts, size, _EVERY, tokenized.starts, rare_words=True)
+    most = LONGEST * len(tokenized.ids)
+    return _counted(tokenized, texts, size, most, tokenized.starts, kept_below=size)
 
 
 def _counted(
@@ -99,26 +97,23 @@ def _counted(
     most: int,
     ends: Integers,
     *,
-    rare_words: bool = False,
+    kept_below: int = 0,
 ) -> CountedFeatures:
     """Choose the features that are in most texts, and count them.
 
     `ends`, [text + 1], is 0, and the sum of the lengths up to each text: of many texts a sample
-    shows which features are frequent. Of many texts a feature has to be in two, but single words
-    where `rare_words`.
+    shows which features are frequent. Of many texts a feature has to be in two, but for words whose
+    keys are below `kept_below`.
     """
     sample = _sample(ends)
     some = [texts[place] for place in sample.tolist()]
     tokens = tokenized if len(sample) == len(texts) else tokenized.take(sample)
     min_texts = 2 if len(texts) >= _MANY_TEXTS else 1
     alphabet = make_alphabet(some)
-    words, in_words = _distinct(*ngram_keys(tokens.ids, tokens.starts, size, LONGEST))
-    is_kept = (in_words >= min_texts) | (rare_words & (words < size))
-    words = words[is_kept]
-    in_words = in_words[is_kept]
-    characters, in_characters = _distinct(*character_ngrams(some, alphabet))
-    characters = characters[in_characters >= min_texts]
-    in_characters = in_characters[in_characters >= min_texts]
+    words, in_words = _distinct(
+        *ngram_keys(tokens.ids, tokens.starts, size, LONGEST), min_texts, kept_below
+    )
+    characters, in_characters = _distinct(*character_ngrams(some, alphabet), min_texts)
     counts = np.concatenate([in_words, in_characters])
     kept = np.zeros(len(counts), bool)
     kept[np.argsort(-counts, kind="stable")[:most]] = True
@@ -150,13 +145,20 @@ def _sample(ends: Integers) -> Integers:
     return np.flatnonzero(np.random.default_rng(0).random(n_texts) < share)
 
 
-def _distinct(keys: NgramKeys, texts: Integers) -> tuple[NgramKeys, Integers]:
-    """Return the distinct keys, ascending, and how many texts have each."""
+def _distinct(
+    keys: NgramKeys, texts: Integers, min_texts: int, kept_below: int = 0
+) -> tuple[NgramKeys, Integers]:
+    """Return the distinct keys that are in `min_texts` texts or more, or below `kept_below`,
+    ascending, and how many texts have each.
+    """
     keys, texts = sorted_pairs(keys, texts, int(texts.max(initial=0)).bit_length())
     is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
     in_text = keys[is_new]
     first = np.flatnonzero(np.append(True, in_text[1:] != in_text[:-1])[: len(in_text)])
-    return in_text[first], np.diff(np.append(first, len(in_text)))
+    distinct = in_text[first]
+    counts = np.diff(np.append(first, len(in_text)))
+    is_kept = (counts >= min_texts) | (distinct < kept_below)
+    return distinct[is_kept], counts[is_kept]
 
 
 class TfidfValues:
@@ -195,7 +197,7 @@ class TfidfValues:
         return TfidfModel(chosen, self._idf, fitted.weights, fitted.bias)
 
 
-class _GenerativeFit(MatrixFit):
+class _GenerativeFit(MatrixFit[LinearWeights]):
     """A model that follows from sums over the texts of each label, which are the same for every
     strength.
     """
@@ -247,41 +249,32 @@ class CentroidFit(_GenerativeFit):
         return _fitted(centroids, np.log((mass[:, 0] + 0.5) / (mass.sum() + 0.5 * len(mass))))
 
 
-class SparseCentroidFit:
+class SparseCentroidFit(MatrixFit[ManyWeights]):
     """The centroids of many labels, without the mean of all: of a few texts a label has few
     features, so that no weight of the others is stored.
     """
 
-    def __init__(self, values: TfidfValues, rows: Rows) -> None:
-        self._values = values
-        self._rows = rows
+    @cached_property
+    def _centroids(self) -> sparse.csr_array:
+        """Those of length 1, [label, feature], in `MAX_WEIGHTS` numbers at most."""
+        centroids = unit_rows(self.rows.mass @ self.features, 2).astype(np.float32)
+        if centroids.nnz > MAX_WEIGHTS:
+            smallest = np.partition(centroids.data, -MAX_WEIGHTS)[-MAX_WEIGHTS]
+            centroids.data[centroids.data < smallest] = 0
+            centroids.eliminate_zeros()
+        return centroids
 
     def fit(
         self, strength: float, start: ManyWeights | None = None, check: Check = ignore
     ) -> ManyWeights:
         """Fit the model; `start` and `check` are not needed."""
         del start, check
-        mass = self._rows.mass.sum(axis=1)
-        sums = self._rows.mass @ self._values(self._rows.texts)
-        centroids = (strength * unit_rows(sums, 2)).astype(np.float32)
-        if centroids.nnz > MAX_WEIGHTS:
-            smallest = np.partition(centroids.data, -MAX_WEIGHTS)[-MAX_WEIGHTS]
-            centroids.data[centroids.data < smallest] = 0
-            centroids.eliminate_zeros()
-        of_features = centroids.T.tocsr()
+        of_features = self._centroids.T.tocsr()
         weights = SparseWeights(
-            of_features.indptr, of_features.indices, of_features.data, len(mass)
+            of_features.indptr, of_features.indices, of_features.data, self.rows.n_labels
         )
-        bias = np.log(mass + 0.5)
-        return ManyWeights(weights, (bias - bias.mean()).astype(np.float32))
-
-    def scores(self, parameters: ManyWeights, texts: Integers) -> Float32s:
-        """Return the scores [text, label] of the texts at some places."""
-        return parameters.scores(self._values(texts))
-
-    def model(self, parameters: ManyWeights) -> TfidfModel:
-        """Return a fitted model for predictions."""
-        return self._values.model(parameters)
+        bias = np.log(self.rows.mass.sum(axis=1) + 0.5)
+        return ManyWeights(weights.times(strength), (bias - bias.mean()).astype(np.float32))
 
 
 def _fitted(weights: Float64s, bias: Float64s) -> LinearWeights:

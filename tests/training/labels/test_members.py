@@ -95,7 +95,7 @@ def test_a_weight_is_that_part_of_a_text() -> None:
     np.testing.assert_allclose(*found, atol=0.01)
 
 
-def test_times_a_factor_scores_are() -> None:
+def test_a_model_times_a_factor_has_scores_times_it() -> None:
     features = np.eye(3, dtype=np.float32)
     fitted = LinearWeights(np.arange(6, dtype=np.float32).reshape(3, 2), np.ones(2, np.float32))
     np.testing.assert_allclose(fitted.times(2.5).scores(features), 2.5 * fitted.scores(features))
@@ -296,7 +296,8 @@ def test_centroids_of_many_labels_are_cosines_of_all_words(
     corpus = few_corpus(n_labels=3)
     rows = corpus.labelled(np.arange(len(corpus)) < 45)
     features = Features(corpus=corpus, n_texts=60)
-    fit: Any = candidates.sparse_member("centroids", features, (corpus.labelled,)).prepare(rows)
+    (member,) = own_members(Plan(members=("centroids",)), features, seed=1)
+    fit: Any = member.prepare(rows)
     found = fit.fit(5.0)
     others = np.arange(45, 60)
     counts = features.every_word.matrix.toarray()
@@ -322,7 +323,7 @@ def test_a_centroid_counts_by_the_share_of_its_label() -> None:
     values = TfidfValues(
         tfidf_fit.count_every_word(corpus.tokenized, corpus.tokenizer.size), rows.texts
     )
-    bias = tfidf_fit.SparseCentroidFit(values, rows).fit(1.0).bias
+    bias = tfidf_fit.SparseCentroidFit(values, rows, values.model).fit(1.0).bias
     assert bias[0] - bias[1] == pytest.approx(np.log(3.5 / 1.5))
 
 
