@@ -46,7 +46,7 @@ the best one, and the time for `words` is better spent on the network (docs/expe
 """
 
 _OF_MANY_LABELS: tuple[str, ...] = ("centroids", "words", "embeddings", "svd", "tfidf", "ngrams")
-MANY_LABELS = 500
+MANY_LABELS = 180
 """With more labels dense weights have room for so few features that centroids of all words are
 better, and complement naive Bayes, whose weights cannot be sparse, is of no use.
 """
