@@ -48,7 +48,8 @@ the best one, and the time for `words` is better spent on the network (docs/expe
 _OF_MANY_LABELS: tuple[str, ...] = ("centroids", "words", "embeddings", "svd", "tfidf", "ngrams")
 MANY_LABELS = 180
 """With more labels dense weights have room for so few features that centroids of all words are
-better, and complement naive Bayes, whose weights cannot be sparse, is of no use.
+better, and complement naive Bayes, whose weights cannot be sparse, adds nothing to them. With 167
+labels nothing was gained, with 200 much (docs/experiments.md).
 """
 
 _GENERATIVE = ("bayes", "centroids")
