@@ -22,7 +22,7 @@ from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LinearWeights, LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Fit, Member
-from foretell.training.labels.plan import MANY_LABELS, Plan
+from foretell.training.labels.plan import Plan
 from foretell.training.labels.rows import Rows, Source
 from foretell.training.labels.tfidf_fit import (
     CentroidFit,
@@ -138,7 +138,7 @@ def centroid_member(features: Features, source: Source) -> Member:
         return SparseCentroidFit(values, rows, values.model)
 
     return Member(
-        name="centroids",
+        name="sparse_centroids",
         prepare=prepare,
         sources=(source,),
         strengths=_SPARSE_STRENGTHS,
@@ -215,7 +215,7 @@ def own_members(plan: Plan, features: Features, seed: int) -> Iterator[Member]:
         member: Member | None
         if name == "words":
             member = word_member(features, source, plan.passes)
-        elif name == "centroids" and len(corpus.labels) > MANY_LABELS:
+        elif name == "sparse_centroids":
             member = centroid_member(features, source)
         elif name in ("ngrams", *_ON_TFIDF):
             member = sparse_member(name, features, (source,))

@@ -45,14 +45,21 @@ _OF_TWO_LABELS: tuple[str, ...] = (
 the best one, and the time for `words` is better spent on the network (docs/experiments.md).
 """
 
-_OF_MANY_LABELS: tuple[str, ...] = ("centroids", "words", "embeddings", "svd", "tfidf", "ngrams")
+_OF_MANY_LABELS: tuple[str, ...] = (
+    "sparse_centroids",
+    "words",
+    "embeddings",
+    "svd",
+    "tfidf",
+    "ngrams",
+)
 MANY_LABELS = 180
 """With more labels dense weights have room for so few features that centroids of all words are
 better, and complement naive Bayes, whose weights cannot be sparse, adds nothing to them. With 167
 labels nothing was gained, with 200 much (docs/experiments.md).
 """
 
-_GENERATIVE = ("bayes", "centroids")
+_GENERATIVE = ("bayes", "centroids", "sparse_centroids")
 """Members with a closed form, for texts with one label each."""
 
 PASSES = 8
@@ -366,7 +373,7 @@ def _work(name: str, sizes: Sizes, dense_tokens: int) -> tuple[Work, int]:
         return _OF_WORDS, sizes.tokens
     if name == "ngrams":
         return _OF_TOKENS, sizes.tokens
-    if name == "centroids" and sizes.columns > MANY_LABELS:
+    if name == "sparse_centroids":
         return _SPARSE, sizes.tokens
     if name in _ON_CHARACTERS:
         return _ON_CHARACTERS[name], sizes.characters

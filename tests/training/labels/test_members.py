@@ -291,12 +291,11 @@ def test_the_nearest_centroid_wins() -> None:
 def test_centroids_of_many_labels_are_cosines_of_all_words(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "MANY_LABELS", 2)
     monkeypatch.setattr(tfidf_fit, "MAX_WEIGHTS", most)
     corpus = few_corpus(n_labels=3)
     rows = corpus.labelled(np.arange(len(corpus)) < 45)
     features = Features(corpus=corpus, n_texts=60)
-    (member,) = own_members(Plan(members=("centroids",)), features, seed=1)
+    (member,) = own_members(Plan(members=("sparse_centroids",)), features, seed=1)
     fit: Any = member.prepare(rows)
     found = fit.fit(5.0)
     others = np.arange(45, 60)

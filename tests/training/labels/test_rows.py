@@ -85,7 +85,9 @@ def test_any_texts_have_a_plan_within_memory_and_time(
     plan = make_plan(sizes, settings, seconds=seconds, memory=memory)
     assert plan.folds >= 1
     assert 1 <= plan.network_folds <= plan.folds
-    assert set(plan.members) <= set(_within_memory(_NAMES, sizes, plan.share, memory))
+    assert set(plan.members) <= set(
+        _within_memory((*_NAMES, "sparse_centroids"), sizes, plan.share, memory)
+    )
     # Texts that `words` does not learn from are not held out in turns.
     assert plan.share == 1 or plan.folds == 1
     assert re.search(r"^plan: .* on (1 fold|([2-9]|\d\d+) folds), ", str(plan))
@@ -116,7 +118,7 @@ def test_ten_thousand_labels_have_a_plan_with_its_costs() -> None:
 def test_of_many_labels_no_member_takes_the_time_of_the_centroids(seconds: float) -> None:
     sizes = Sizes(texts=40_000, tokens=900_000, characters=5_000_000, labels=10_000)
     plan = make_plan(sizes, BASE, seconds=seconds)
-    assert plan.members[0] == "centroids"
+    assert plan.members[0] == "sparse_centroids"
     assert ("words" in plan.members) == (seconds == 300.0)
     assert "bayes" not in plan.members
 
