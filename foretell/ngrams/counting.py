@@ -25,7 +25,7 @@ class CountedTexts:
         n_texts: number of texts counted.
         size: number of word ids.
         longest: words of the longest n-grams.
-        min_texts: n-grams of two or more words in fewer texts were left out.
+        fewest: int [feature], how many texts a feature has to be in.
     """
 
     keys: NgramKeys
@@ -34,12 +34,7 @@ class CountedTexts:
     n_texts: int
     size: int
     longest: int
-    min_texts: int
-
-    @property
-    def n_words(self) -> int:
-        """How many of the features are single words; they come first."""
-        return int(np.searchsorted(self.keys, self.size))
+    fewest: Integers
 
 
 class _Features(NamedTuple):
@@ -104,13 +99,16 @@ def count_ngrams(
         at = at[at < len(ids) - n]
         at = at[common[rank[at]] & common[rank[at + 1]] & (text_of[at] == text_of[at + n])]
     keys, counts, texts = (np.concatenate(arrays) for arrays in zip(*by_length, strict=True))
-    if max_ngrams is not None and len(keys) > max_ngrams:
+    if max_ngrams is None or len(keys) <= max_ngrams:
+        fewest = np.where(keys < size, 1, min_texts)
+    else:
         # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
         kept = np.zeros(len(keys), bool)
         kept[np.argsort(-counts, kind="stable")[:max_ngrams]] = True
         keys, counts, texts = keys[kept], counts[kept], texts[np.repeat(kept, counts)]
+        fewest = np.full(len(keys), counts.min(initial=len(starts)))
     entries = np.concatenate([[0], np.cumsum(counts)])
-    return CountedTexts(keys, entries, texts, len(starts) - 1, size, longest, min_texts)
+    return CountedTexts(keys, entries, texts, len(starts) - 1, size, longest, fewest)
 
 
 def _distinct(

@@ -64,7 +64,7 @@ def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
         expected[each] for each in sorted(expected)
     ]
     assert counted.n_texts == len(texts)
-    assert counted.n_words == sum(each < SIZE for each in expected)
+    assert counted.fewest.tolist() == [1 if each < SIZE else least for each in sorted(expected)]
 
 
 @settings(deadline=None, max_examples=40)
@@ -76,6 +76,8 @@ def test_the_most_frequent_are_kept(texts, most):
     order = sorted(zip(-np.diff(everything.starts), everything.keys.tolist(), strict=True))
     assert kept.keys.tolist() == sorted(each for _, each in order[:most])
     assert len(kept.texts) == kept.starts[-1] == -sum(count for count, _ in order[:most])
+    fewest = -order[:most][-1][0] if 0 < most < len(order) else 1
+    assert set(kept.fewest.tolist()) <= {fewest}
 
 
 @pytest.mark.parametrize("bits", [63, 20])

@@ -29,7 +29,7 @@ from foretell.training.labels.candidates import TAUGHT_STRENGTHS, Features, spar
 from foretell.training.labels.continued import joined
 from foretell.training.labels.corpus import LabelsCorpus, Origin, Part, make_corpus, part_of
 from foretell.training.labels.members import Evidence, choose, evidence_of, nested_logits
-from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
+from foretell.training.labels.outputs import OneLabel
 from foretell.training.labels.rows import Rows, Targets, hard_rows
 from foretell.training.labels.soft import Answering, checked
 from foretell.training.labels.stages import Stages
@@ -262,8 +262,8 @@ class _Small:
     def losses(self, *, taught: bool) -> Float64s:
         """Return the log loss of each held-out text."""
         logits, evidence = self.logits(taught=taught)
-        nested = np.maximum(nested_logits(logits[None], evidence), -MAX_LOGIT)
-        each: Float64s = -nested[np.arange(len(nested)), evidence.targets]
+        nested = OneLabel(len(self.corpus.labels)).clipped(nested_logits(logits[None], evidence))
+        each: Float64s = -nested[np.arange(len(nested)), evidence.targets].astype(np.float64)
         return each
 
 

@@ -108,7 +108,7 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
     if name == "ngrams":
         return Member(
             name=name,
-            prepare=partial(NgramFit, features.ngrams),
+            prepare=lambda rows, _: NgramFit(features.ngrams, rows),
             sources=tuple(sources),
             strengths=NGRAM_STRENGTHS,
             first=2,
@@ -116,8 +116,8 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
         )
     kind, strengths, first = _ON_TFIDF[name]
 
-    def prepare(rows: Rows) -> Fit:
-        values = TfidfValues(features.tfidf, rows.texts)
+    def prepare(rows: Rows, inside: Mask) -> Fit:
+        values = TfidfValues(features.tfidf, rows.texts, inside)
         return kind(values, rows, values.model)
 
     return Member(
@@ -133,8 +133,8 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
 def centroid_member(features: Features, source: Source) -> Member:
     """Return the centroids of many labels: of all words, with sparse weights."""
 
-    def prepare(rows: Rows) -> Fit:
-        values = TfidfValues(features.every_word, rows.texts, _OF_PAIRS)
+    def prepare(rows: Rows, inside: Mask) -> Fit:
+        values = TfidfValues(features.every_word, rows.texts, inside, _OF_PAIRS)
         return SparseCentroidFit(values, rows, values.model)
 
     return Member(
@@ -157,7 +157,7 @@ def word_member(features: Features, source: Source, passes: int) -> Member:
 
     return Member(
         name="words",
-        prepare=lambda rows: WordFit(features.words, rows),
+        prepare=lambda rows, inside: WordFit(features.words, rows, inside),
         sources=(drawn,),
         strengths=(float(passes),),
         first=0,
@@ -174,12 +174,19 @@ def student(
 
 
 def dense_member(
-    name: str, corpus: LabelsCorpus, source: Source, max_unlabelled_tokens: int, seed: int
+    name: str,
+    corpus: LabelsCorpus,
+    source: Source,
+    max_unlabelled_tokens: int,
+    seed: int,
+    left_out: Mask | None = None,
 ) -> Member | None:
     """Return the model of an SVD of TF-IDF values, or of mean embeddings; None: these texts have
     none.
 
-    It is made of all labelled texts and of unlabelled ones up to a number of tokens.
+    These are made of labelled texts, and of unlabelled ones up to a number of tokens. They have
+    labels of no text, but a text that they were made of is answered better than a new one: so they
+    are made anew for each fold, without its texts, or once without those `left_out`, bool [text].
     """
     size = corpus.tokenizer.size
     n = corpus.n_given
@@ -189,27 +196,40 @@ def dense_member(
     if name == "svd":
         most = default_max_ngrams(len(corpus.labels))
         pairs = count_ngrams(texts.ids, texts.starts, size, longest=2, max_ngrams=most)
-        basis = svd_basis(pairs, n, seed)
+        make = partial(svd_basis, pairs, n, seed)
     else:
         first = corpus.tokenizer.specials
-        basis = mean_basis(texts, size, n, first=first, seed=seed, vectors=corpus.vectors)
+        make = partial(mean_basis, texts, size, n, first=first, seed=seed, vectors=corpus.vectors)
         name = "pooled" if corpus.vectors is None else "vectors"
-    if basis is None:
+    seen = np.ones(len(texts), bool)
+    if left_out is not None:
+        seen = ~left_out[: len(texts)]
+    whole = make(seen)
+    if not len(whole.keys):
         return None
-    values = basis.rows.__getitem__
-    model = partial(basis.model, size=size)
+
+    def prepare(rows: Rows, inside: Mask) -> Fit:
+        if inside[: len(texts)][seen].all():
+            return LogisticFit(whole.rows.__getitem__, rows, partial(whole.model, size=size))
+        # Nothing else is predicted with the model of a fold: its n-grams need not be kept.
+        return LogisticFit(make(inside[: len(texts)] & seen).rows.__getitem__, rows)
+
     return Member(
         name=name,
-        prepare=lambda rows: LogisticFit(values, rows, model),
+        prepare=prepare,
         sources=(source,),
         balance=corpus.balance,
     )
 
 
-def own_members(plan: Plan, features: Features, seed: int) -> Iterator[Member]:
-    """Yield the members of a plan that learn from labels, and those that learn from hints."""
+def own_members(plan: Plan, features: Features, held: Mask, seed: int) -> Iterator[Member]:
+    """Yield the members of a plan that learn from labels, and those that learn from hints.
+
+    `held`, bool [text], are the texts that some fold holds out.
+    """
     corpus = features.corpus
     has_labels = len(corpus.labelled_rows) > 0
+    left_out = held if plan.has_one_basis else None
     source = corpus.labelled if has_labels else corpus.hinted
     for name in plan.members:
         member: Member | None
@@ -220,7 +240,7 @@ def own_members(plan: Plan, features: Features, seed: int) -> Iterator[Member]:
         elif name in ("ngrams", *_ON_TFIDF):
             member = sparse_member(name, features, (source,))
         else:
-            member = dense_member(name, corpus, source, plan.dense_tokens, seed)
+            member = dense_member(name, corpus, source, plan.dense_tokens, seed, left_out)
         if member is None:
             continue
         yield member

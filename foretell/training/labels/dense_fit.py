@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float32s, Integers, NgramKeys
+from foretell.arrays import Float32s, Integers, Mask, NgramKeys
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
@@ -61,45 +61,58 @@ class Basis:
         return TfidfModel(features, self.idf, weights, fitted.bias, norm=1)
 
 
-def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
-    """Return the truncated SVD of the TF-IDF values of texts, `n_rows` labelled ones first; None:
-    too few.
+def svd_basis(counted: CountedTexts, n_rows: int, seed: int, inside: Mask) -> Basis:
+    """Return the truncated SVD of the TF-IDF values of the texts `inside`, bool [text]; `n_rows`
+    labelled ones come first.
+
+    It has no n-gram where too few are in two texts.
     """
-    in_texts = np.diff(counted.starts)
+    matrix = matrix_of(counted).tocsr()
+    seen = matrix[inside]
+    in_texts = np.bincount(seen.indices, minlength=matrix.shape[1])
     kept = np.flatnonzero(in_texts >= 2)
-    matrix = matrix_of(counted)[:, kept].tocsr()
-    rank = min(SVD_DIMENSIONS, min(matrix.shape) - 1)
+    matrix = matrix[:, kept]
+    seen = seen[:, kept]
+    rank = min(SVD_DIMENSIONS, min(seen.shape) - 1)
     if rank < 1:
-        return None
-    idf = idf_of(in_texts[kept], counted.n_texts)
-    values = unit_rows(matrix @ sparse.diags_array(idf), 2)
+        return _no_basis(n_rows, is_mean=False)
+    idf = idf_of(in_texts[kept], seen.shape[0])
+    values = unit_rows(seen @ sparse.diags_array(idf), 2)
     _, _, right = truncated_svd(values, rank, n_iter=4, seed=seed)
     vectors = idf[:, None] * right.T.astype(np.float32)
     rows = matrix[:n_rows] @ vectors
-    scale = _one_over_length(rows)
+    scale = _one_over_length(rows[inside[:n_rows]])
     return Basis(counted.keys[kept], idf, scale * vectors, is_mean=False, rows=scale * rows)
+
+
+def _no_basis(n_rows: int, *, is_mean: bool) -> Basis:
+    nothing = np.zeros((0, 1), np.float32)
+    rows = np.zeros((n_rows, 1), np.float32)
+    return Basis(np.zeros(0, np.int64), nothing[:, 0], nothing, is_mean=is_mean, rows=rows)
 
 
 def mean_basis(
     tokenized: TokenizedTexts,
     size: int,
     n_rows: int,
+    inside: Mask,
     *,
     first: int,
     seed: int,
     vectors: OutsideVectors | None = None,
-) -> Basis | None:
-    """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word
-    has one.
+) -> Basis:
+    """Return embeddings of words from co-occurrence statistics of the texts `inside`, bool [text],
+    pooled by the mean. It has no word where none has an embedding.
 
     `n_rows` labelled texts come first; words are the ids from `first` to `size` - 1. Word vectors
     from outside stand beside the embeddings. Their influence is in proportion to the share of the
     tokens that have one: vectors of another language cover digits and a few names only, and with
     equal influence they are noise (docs/experiments.md).
     """
+    seen = tokenized.only(inside)
     embeddings, known = cooccurrence_embeddings(
-        tokenized.ids,
-        tokenized.starts,
+        seen.ids,
+        seen.starts,
         first=first,
         size=size if vectors is None else vectors.n_words,
         width=POOLED_DIMENSIONS,
@@ -116,14 +129,15 @@ def mean_basis(
         known = np.pad(known, (0, more)) | vectors.known
         kinds = [
             (1.0, embeddings),
-            (vectors.coverage(tokenized.ids), vectors.centred(tokenized.ids)),
+            (vectors.coverage(seen.ids), vectors.centred(seen.ids)),
         ]
     if not known.any():
-        return None
+        return _no_basis(n_rows, is_mean=True)
     keys = np.flatnonzero(known)
     counts = _count_words(tokenized, len(known))[:, keys]
     if vectors is None:
-        idf = idf_of(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
+        in_texts = np.bincount(counts[inside].indices, minlength=len(keys))
+        idf = idf_of(in_texts, int(inside.sum()))
     else:
         idf = vectors.frequency_weights[keys]
     labelled = counts[:n_rows]
@@ -131,14 +145,15 @@ def mean_basis(
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
     # Of each kind, the means of the texts have a root mean square length in proportion to its
     # influence.
+    fitted = inside[:n_rows]
     each = [(influence, embedding[keys]) for influence, embedding in kinds]
     scaled = [
-        np.float32(influence) * _one_over_length(shares @ block) * block
+        np.float32(influence) * _one_over_length(shares[fitted] @ block) * block
         for influence, block in each
     ]
     vectors_of_words = np.concatenate(scaled, axis=1)
     rows = shares @ vectors_of_words
-    scale = _one_over_length(rows)
+    scale = _one_over_length(rows[fitted])
     return Basis(keys, idf, scale * vectors_of_words, is_mean=True, rows=scale * rows)
 
 

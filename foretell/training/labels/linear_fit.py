@@ -88,14 +88,18 @@ def select_texts(counted: CountedTexts, rows: Mask) -> CountedTexts:
         return counted
     kept = rows[counted.texts]
     counts = np.diff(np.append(0, np.cumsum(kept))[counted.starts])
-    enough = counts >= counted.min_texts
-    enough[: counted.n_words] = counts[: counted.n_words] > 0
+    enough = counts >= counted.fewest
     kept &= np.repeat(enough, np.diff(counted.starts))
     texts = (np.cumsum(rows, dtype=np.int32) - 1)[counted.texts[kept]]
     starts = np.append(0, np.cumsum(counts[enough]))
-    keys = counted.keys[enough]
-    n_texts = int(rows.sum())
-    return dataclasses.replace(counted, keys=keys, starts=starts, texts=texts, n_texts=n_texts)
+    return dataclasses.replace(
+        counted,
+        keys=counted.keys[enough],
+        starts=starts,
+        texts=texts,
+        n_texts=int(rows.sum()),
+        fewest=counted.fewest[enough],
+    )
 
 
 def matrix_of(counted: CountedTexts) -> sparse.csc_array:

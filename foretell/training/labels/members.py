@@ -90,7 +90,7 @@ class Member:
 
     Attributes:
         name: of the member.
-        prepare: makes a `Fit` to some rows.
+        prepare: makes a `Fit` to some rows; of the texts, bool [text], only these may be seen.
         sources: what gives the rows.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
@@ -98,7 +98,7 @@ class Member:
     """
 
     name: str
-    prepare: Callable[[Rows], Fit]
+    prepare: Callable[[Rows, Mask], Fit]
     sources: tuple[Source, ...]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
@@ -106,7 +106,7 @@ class Member:
 
     def prepared(self, inside: Mask) -> Fitted:
         """Return the member before it is fitted, for the labels of the texts `inside`."""
-        fit = self.prepare(joined_rows([source(inside) for source in self.sources]))
+        fit = self.prepare(joined_rows([source(inside) for source in self.sources]), inside)
         return Fitted(fit=fit, parameters=None, balance=self.balance)
 
     def fitted_on_path(self, strength: float, inside: Mask, check: Check = ignore) -> Fitted:

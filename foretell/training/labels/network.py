@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.arrays import Array, Probabilities
+from foretell.arrays import Array, Mask, Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
@@ -106,7 +106,7 @@ def fit_network(
         inside = evidence.folds.fold_of != 0
     learned = read_rows(rows_of(inside), training)
     watched = _watched(training, evidence, plan)
-    network = _make_network(learned, watched, training, ancestor)
+    network = _make_network(learned, watched, training, ancestor, inside)
     unseen = None
     if plan.network_folds > 1:
         unseen = fold_probabilities(network, rows_of, evidence, plan, training, pays)
@@ -137,10 +137,14 @@ def _watched(training: Training, evidence: Evidence, plan: Plan) -> ReadTexts | 
 
 
 def _make_network(
-    learned: ReadTexts, watched: ReadTexts | None, training: Training, ancestor: Ancestor | None
+    learned: ReadTexts,
+    watched: ReadTexts | None,
+    training: Training,
+    ancestor: Ancestor | None,
+    inside: Mask,
 ) -> CompactNetwork:
     """Return the network with the weights that training on some texts starts from: the ancestor's,
-    if any.
+    if any, or embeddings of the texts `inside`, bool [text].
     """
     from foretell.networks.labels import labels_network
 
@@ -155,7 +159,7 @@ def _make_network(
     elif ancestor is not None:
         take_over_classifier(whole, corpus.labels, ancestor.model)
     elif settings.is_bidirectional:
-        initialise_embeddings(whole, training)
+        initialise_embeddings(whole, training, inside)
     read = [learned.texts]
     if watched is not None:
         read.append(watched.texts)
@@ -168,15 +172,15 @@ def _make_network(
     )
 
 
-def initialise_embeddings(network: keras.Model, training: Training) -> None:
-    """Initialise the embeddings from co-occurrence statistics, where there are enough tokens for
-    them.
+def initialise_embeddings(network: keras.Model, training: Training, inside: Mask) -> None:
+    """Initialise the embeddings from co-occurrence statistics of the texts `inside`, bool [text],
+    where there are enough tokens for them.
 
     Word vectors from outside, where there are any, take the last half of the dimensions. Words that
     occur near no other word, and have no vector, keep their random embedding.
     """
     corpus = training.corpus
-    texts = corpus.tokenized
+    texts = corpus.tokenized.only(inside)
     weights = network.get_layer("embedding").embeddings
     first = corpus.tokenizer.specials
     size, width = weights.shape

@@ -72,8 +72,8 @@ POOL_STRENGTH = 5.0
 """How many texts the prior of equal weights is worth for each member of a pool."""
 
 MAX_LOGIT = 7.0
-"""What log-probabilities and log-odds are clipped to before weights are fitted: one in a thousand.
-One text that a member is sure about and wrong would decide its weight alone."""
+"""What log-odds are clipped to before weights are fitted, and log-probabilities of two labels: one
+in a thousand. One text that a member is sure about and wrong would decide its weight alone."""
 
 _MIN_TEXTS_PER_OFFSET = 50
 _OFFSET_STRENGTH = 1.0
@@ -106,15 +106,22 @@ class OneLabel:
         """
         return linear_log_probabilities(scores)
 
+    def clipped(self, logits: LogProbabilities) -> LogProbabilities:
+        """Return log-probabilities of at least a five-hundredth of an even share: with thousands of
+        labels an even share is less than one in a thousand itself.
+        """
+        found: LogProbabilities = np.maximum(logits, -MAX_LOGIT - np.log(self.n_labels / 2))
+        return found
+
     def loss(self, targets: Targets, logits: Logits) -> float:
         """Return the cross-entropy of clipped probabilities, by which a penalty is chosen."""
-        return float(-np.maximum(logits, -MAX_LOGIT)[np.arange(len(targets)), targets].mean())
+        return float(-self.clipped(logits)[np.arange(len(targets)), targets].mean())
 
     def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
         """Return the weights [member] of a logarithmic opinion pool of logits [member, text,
         label].
         """
-        return _pool_weights(np.maximum(members, -MAX_LOGIT), one_hot(targets, self.n_labels))
+        return _pool_weights(self.clipped(members), one_hot(targets, self.n_labels))
 
     def fit_ensemble(
         self, targets: Targets, network: Probabilities | None, linear: Logits | None
@@ -125,7 +132,7 @@ class OneLabel:
         if not len(targets) or not self.is_calibrated:
             alone = Ensemble(network=float(linear is None), linear=float(linear is not None))
             return alone if network is None or linear is None else UNFITTED
-        logs = None if network is None else np.maximum(log_of(network), -MAX_LOGIT)
+        logs = None if network is None else self.clipped(log_of(network))
         return fit_ensemble(targets, [logs, linear], LINEAR, balance=self.balance)
 
     def decide(self, _: AnyEnsemble, probabilities: Probabilities) -> Mask:

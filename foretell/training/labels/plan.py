@@ -93,6 +93,11 @@ times. With 10,000 labels, 30 million of them took four minutes and 4 GB (docs/e
 _ENOUGH_HELD = 500
 """Texts that may be held out even where they have more predictions than that."""
 
+_FEW_HELD = 0.2
+"""The part of all tokens up to which held-out texts are few: embeddings and SVD of the others are
+as good.
+"""
+
 _LONG = 60
 _LARGE = 1 << 29
 """Seconds and bytes of the linear members from which the plan states them."""
@@ -125,6 +130,9 @@ _OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
 _SPARSE = Work(2e-6, 1e-6, 1e-10, 120)
 _CLOSED = Work(0.0, 1.5e-7, 0.0, 240)
 _VECTORS = Work(1.5e-5, 3e-7, 3e-8, 60)
+_OF_A_FOLD = 0.5
+"""What embeddings or an SVD for a fold cost, as a part of those of all texts with the counts."""
+
 _ON_CHARACTERS = {"bayes": _COUNTED, "centroids": _CLOSED, "tfidf": _OF_CHARACTERS}
 """The first member counts the features for the others."""
 
@@ -175,6 +183,8 @@ class Plan:
             room for.
         pseudo_labels: whether members learn from texts that a first one has labelled.
         dense_tokens: unlabelled tokens that embeddings and SVD are made of, at most.
+        has_one_basis: whether these are made once, without any text that is held out; else anew for
+            each fold, without its texts.
         left_out: members for which time or memory is too small.
         seconds, bytes: that the linear members take, estimated by their costs.
         not_measured: why nothing is held out; empty: something is.
@@ -189,6 +199,7 @@ class Plan:
     share: float = 1.0
     pseudo_labels: bool = False
     dense_tokens: int = 0
+    has_one_basis: bool = False
     left_out: tuple[str, ...] = ()
     seconds: float = 0.0
     bytes: int = 0
@@ -250,6 +261,7 @@ def make_plan(
         dense = min(dense, int(_DENSE_PER_MINUTE * settings.minutes))
 
     def timed(plan: Plan) -> Plan:
+        plan = replace(plan, has_one_basis=_has_one_basis(plan, sizes, dense))
         return replace(plan, seconds=slowness * _seconds(plan, sizes, dense))
 
     plan = replace(plan, members=_within_memory(names, sizes, plan.share, memory))
@@ -380,16 +392,27 @@ def _work(name: str, sizes: Sizes, dense_tokens: int) -> tuple[Work, int]:
     return _VECTORS, sizes.tokens + min(dense_tokens, sizes.unlabelled_tokens)
 
 
+def _has_one_basis(plan: Plan, sizes: Sizes, dense_tokens: int) -> bool:
+    """Return whether held-out texts have a small part of the tokens of embeddings and SVD."""
+    held = sizes.tokens
+    if plan.folds == 1:
+        held = int(plan.first * held)
+    return held <= _FEW_HELD * (sizes.tokens + min(dense_tokens, sizes.unlabelled_tokens))
+
+
 def _seconds(plan: Plan, sizes: Sizes, dense_tokens: int) -> float:
     """Return how long members take: the fits on folds, and the last one to all texts."""
     fits = plan.folds * (_TRIED if plan.searches else 1) + 1
     total = 0.0
     for name in plan.members:
         work, amount = _work(name, sizes, dense_tokens)
+        once = work.once
         passes = 1.0
         if name == "words":
             passes = plan.passes / PASSES
             amount = int(plan.share * amount)
+        if work is _VECTORS and not plan.has_one_basis:
+            once *= 1 + _OF_A_FOLD * plan.folds
         fit = passes * (work.fit + work.column * sizes.columns)
-        total += amount * (work.once + fits * fit)
+        total += amount * (once + fits * fit)
     return total

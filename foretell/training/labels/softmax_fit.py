@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from scipy import sparse
 
-from foretell.arrays import Float32s, Floats, Integers
+from foretell.arrays import Float32s, Floats, Integers, Mask
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
@@ -167,14 +167,14 @@ class WordFit:
     The values of a text are its TF-IDF values times `informativeness`, divided by their length.
     """
 
-    def __init__(self, counted: CountedFeatures, rows: Rows) -> None:
+    def __init__(self, counted: CountedFeatures, rows: Rows, inside: Mask) -> None:
         self._counted = counted
         self._rows = rows
         counts, in_texts = label_counts(counted.matrix, rows)
         idf = np.log((1 + len(rows.texts)) / (1 + in_texts)) + 1
         # The factor of a feature that no text of these rows has is 0.
         factors = idf * informativeness(counts, rows.mass.sum(axis=1))
-        self._factors = factors.astype(np.float32)
+        self._factors = np.where(counted.chosen_by(inside), factors, 0).astype(np.float32)
 
     def fit(
         self, strength: float, start: ManyWeights | None = None, check: Check = ignore

@@ -15,7 +15,6 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
@@ -142,7 +141,7 @@ def _member(embeddings: Float32s, corpus: LabelsCorpus) -> Member:
     """Return logistic regression on the embeddings [text, number] of labelled texts as a member."""
     return Member(
         name="teacher",
-        prepare=partial(LogisticFit, lambda texts: embeddings[texts]),
+        prepare=lambda rows, _: LogisticFit(lambda texts: embeddings[texts], rows),
         sources=(corpus.labelled,),
     )
 

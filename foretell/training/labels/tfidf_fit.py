@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float64s, Integers, NgramKeys
+from foretell.arrays import Float64s, Integers, Mask, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.counting import sorted_pairs
 from foretell.ngrams.keys import ngram_keys, parts
@@ -54,12 +54,30 @@ _COUNTED_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class CountedFeatures:
-    """The features of some texts; the matrix [text, feature] has 1 + log of how often a text has
-    each.
+    """The features of some texts.
+
+    Attributes:
+        features: that were chosen, those that are in most texts.
+        matrix: [text, feature], 1 + log of how often a text has each.
+        fewest: int [feature], how many texts a feature has to be in.
     """
 
     features: TfidfFeatures
     matrix: sparse.csr_array
+    fewest: Integers
+
+    @cached_property
+    def _in_texts(self) -> Integers:
+        return np.bincount(self.matrix.indices, minlength=len(self.fewest))
+
+    def chosen_by(self, inside: Mask) -> Mask:
+        """Return which features are chosen without the texts that are not `inside`, bool [text].
+
+        A text that has helped to choose features is answered better than a new one.
+        """
+        outside = self.matrix[np.flatnonzero(~inside[: self.matrix.shape[0]])]
+        without = self._in_texts - np.bincount(outside.indices, minlength=len(self.fewest))
+        return np.asarray(without >= self.fewest)
 
 
 def count_features(
@@ -115,8 +133,12 @@ def _counted(
     )
     characters, in_characters = _distinct(*character_ngrams(some, alphabet), min_texts)
     counts = np.concatenate([in_words, in_characters])
+    fewest = np.full(len(counts), min_texts)
+    fewest[: np.searchsorted(words, kept_below)] = 1
     kept = np.zeros(len(counts), bool)
     kept[np.argsort(-counts, kind="stable")[:most]] = True
+    if len(counts) > most:
+        fewest[kept] = counts[kept].min()
     features = TfidfFeatures(
         words[kept[: len(words)]], characters[kept[len(words) :]], alphabet, size
     )
@@ -133,7 +155,8 @@ def _counted(
     # With starts of another type SciPy copies the places; a plan's memory has room for far fewer.
     starts = np.cumsum(np.concatenate(in_each)).astype(np.int32)
     entries = (np.asarray(values), np.asarray(places), starts)
-    return CountedFeatures(features, sparse.csr_array(entries, shape=(len(texts), len(features))))
+    matrix = sparse.csr_array(entries, shape=(len(texts), len(features)))
+    return CountedFeatures(features, matrix, fewest[kept])
 
 
 def _sample(ends: Integers) -> Integers:
@@ -168,11 +191,13 @@ class TfidfValues:
     `of_pairs` times as much as they would.
     """
 
-    def __init__(self, counted: CountedFeatures, texts: Integers, of_pairs: float = 1.0) -> None:
+    def __init__(
+        self, counted: CountedFeatures, texts: Integers, inside: Mask, of_pairs: float = 1.0
+    ) -> None:
         chosen = counted.matrix[texts]
         in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
         self._counted = counted
-        self._kept = np.flatnonzero(in_texts)
+        self._kept = np.flatnonzero((in_texts > 0) & counted.chosen_by(inside))
         self._idf = idf_of(in_texts[self._kept], len(texts))
         is_pair = np.zeros(len(in_texts), bool)
         is_pair[: len(counted.features.words)] = counted.features.words >= counted.features.size

@@ -294,7 +294,7 @@ def _fit_linear(
         drawn = np.random.default_rng(training.settings.seed).random(len(corpus)) < plan.share
         drawn[evidence.texts] = True
     features = Features(corpus=corpus, n_texts=n_texts, drawn=drawn)
-    members = own_members(plan, features, training.settings.seed)
+    members = own_members(plan, features, evidence.folds.held, training.settings.seed)
     students = _students(features, teacher, pseudo)
     chosen = choose_all(chain(members, students), evidence, training, searches=plan.searches)
     chosen += _known_members(corpus, evidence, outside, pseudo)

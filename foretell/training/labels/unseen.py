@@ -18,11 +18,6 @@ from foretell.training.labels.corpus import LabelsCorpus, Measuring
 from foretell.training.labels.members import Evidence, measured_places, other_parts
 from foretell.training.labels.outputs import AnyEnsemble, Outputs
 
-_CAUTION = (
-    "the same predictions chose penalties and weights: expect a little less on new texts "
-    "(with 300 labelled texts 1.2 to 1.4 points of accuracy on average)"
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -152,9 +147,9 @@ def metrics_of(
     answers = measured.answers
     network = measured.network
     found: dict[str, object] = {"measured_on": measured.name}
-    if "fold" in measured.name:
-        few = note_on_few(len(targets), len(labels))
-        found["caution"] = f"{_CAUTION}. {few.capitalize()}" if few else _CAUTION
+    few = note_on_few(len(targets), len(labels))
+    if few and "fold" in measured.name:
+        found["caution"] = few
     if isinstance(ensemble, LabelwiseEnsemble):
         of_labels = multi_label_metrics(
             targets, measured.decided, answers, labels, ensemble.thresholds

@@ -5,6 +5,7 @@ sum.
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from foretell.training.labels import candidates, tfidf_fit
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import Features, own_members
 from foretell.training.labels.corpus import LabelsCorpus
-from foretell.training.labels.dense_fit import idf_of, mean_basis, svd_basis
+from foretell.training.labels.dense_fit import Basis, idf_of, mean_basis, svd_basis
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, LinearWeights, LogisticFit, ignore
 from foretell.training.labels.members import (
@@ -51,7 +52,8 @@ STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 def members_of(corpus: LabelsCorpus) -> list[Member]:
     features = Features(corpus=corpus, n_texts=corpus.n_given)
-    return list(own_members(Plan(members=MEMBERS, dense_tokens=1_000_000), features, seed=1))
+    plan = Plan(members=MEMBERS, dense_tokens=1_000_000)
+    return list(own_members(plan, features, np.zeros(len(corpus), bool), seed=1))
 
 
 @pytest.mark.parametrize(("tokens", "read"), [(0, 0), (80, 10), (1_000_000, 40)])
@@ -60,8 +62,13 @@ def test_dense_vectors_are_made_of_unlabelled_texts_up_to_a_number_of_tokens(
 ) -> None:
     corpus = few_corpus(n=60, n_unlabelled=40)
     counted: list[Any] = []
-    monkeypatch.setattr(candidates, "svd_basis", lambda found, *_: counted.append(found))
-    assert candidates.dense_member("svd", corpus, corpus.labelled, tokens, seed=1) is None
+
+    def made(found: Any, *rest: Any) -> Basis:
+        counted.append(found)
+        return svd_basis(found, *rest)
+
+    monkeypatch.setattr(candidates, "svd_basis", made)
+    assert candidates.dense_member("svd", corpus, corpus.labelled, tokens, seed=1) is not None
     assert counted[0].n_texts == 60 + read
 
 
@@ -160,7 +167,7 @@ def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
     tried: list[float] = []
     member = Member(
         name="distance",
-        prepare=lambda _: Distance(best, tried, corpus),
+        prepare=lambda *_: Distance(best, tried, corpus),
         sources=(corpus.labelled,),
         strengths=STRENGTHS,
         first=2,
@@ -190,7 +197,7 @@ def test_the_penalty_of_a_text_is_chosen_by_the_other_folds() -> None:
 
     member = Member(
         name="lucky",
-        prepare=lambda _: Lucky(1.0, [], corpus),
+        prepare=lambda *_: Lucky(1.0, [], corpus),
         sources=(corpus.labelled,),
         strengths=(1.0, 1000.0),
         first=0,
@@ -258,7 +265,7 @@ def on_values(kind: Any, n_labels: int, n: int = 60) -> tuple[LabelsCorpus, Any,
     corpus = few_corpus(n_labels=n_labels)
     counted = Features(corpus=corpus, n_texts=60).tfidf
     rows = corpus.labelled(np.arange(len(corpus)) < n)
-    values = TfidfValues(counted, rows.texts)
+    values = TfidfValues(counted, rows.texts, np.arange(len(corpus)) < n)
     return corpus, rows, kind(values, rows, values.model)
 
 
@@ -295,8 +302,9 @@ def test_centroids_of_many_labels_are_cosines_of_all_words(
     corpus = few_corpus(n_labels=3)
     rows = corpus.labelled(np.arange(len(corpus)) < 45)
     features = Features(corpus=corpus, n_texts=60)
-    (member,) = own_members(Plan(members=("sparse_centroids",)), features, seed=1)
-    fit: Any = member.prepare(rows)
+    inside = np.arange(len(corpus)) < 45
+    (member,) = own_members(Plan(members=("sparse_centroids",)), features, ~inside, seed=1)
+    fit: Any = member.prepare(rows, inside)
     found = fit.fit(5.0)
     others = np.arange(45, 60)
     counts = features.every_word.matrix.toarray()
@@ -319,9 +327,8 @@ def test_centroids_of_many_labels_are_cosines_of_all_words(
 def test_a_centroid_counts_by_the_share_of_its_label() -> None:
     corpus = corpus_of(["a b", "a c", "a d", "e f"], [0, 0, 0, 1], [], "xy")
     rows = corpus.labelled(np.ones(4, bool))
-    values = TfidfValues(
-        tfidf_fit.count_every_word(corpus.tokenized, corpus.tokenizer.size), rows.texts
-    )
+    counted = tfidf_fit.count_every_word(corpus.tokenized, corpus.tokenizer.size)
+    values = TfidfValues(counted, rows.texts, np.ones(4, bool))
     bias = tfidf_fit.SparseCentroidFit(values, rows, values.model).fit(1.0).bias
     assert bias[0] - bias[1] == pytest.approx(np.log(3.5 / 1.5))
 
@@ -350,10 +357,9 @@ def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
     others = np.arange(45, 60)
     texts = corpus.texts_at(others)
     ids = corpus.tokenizer.encode_batch(texts)
-    svd = svd_basis(counted, 60, seed=1)
-    pooled = mean_basis(everything, size, 60, first=corpus.tokenizer.specials, seed=1)
-    assert svd is not None
-    assert pooled is not None
+    every = np.ones(len(corpus), bool)
+    svd = svd_basis(counted, 60, 1, every)
+    pooled = mean_basis(everything, size, 60, every, first=corpus.tokenizer.specials, seed=1)
     for basis in (svd, pooled):
         assert (basis.rows**2).sum(axis=1).mean() == pytest.approx(1, abs=1e-4)
         fit = LogisticFit(lambda texts, of=basis.rows: of[texts], rows)
@@ -368,8 +374,34 @@ def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
 def test_too_few_rows_have_no_basis() -> None:
     nothing = TokenizedTexts(ids=np.array([3, 4], np.int32), starts=np.array([0, 1, 2]))
     counted = count_ngrams(nothing.ids, nothing.starts, 10, longest=2)
-    assert svd_basis(counted, 2, seed=1) is None
-    assert mean_basis(nothing, 10, 2, first=3, seed=1) is None
+    every = np.ones(2, bool)
+    assert not len(svd_basis(counted, 2, 1, every).keys)
+    assert not len(mean_basis(nothing, 10, 2, every, first=3, seed=1).keys)
+
+
+@pytest.mark.parametrize("has_one_basis", [False, True])
+@pytest.mark.parametrize("name", [*MEMBERS, "sparse_centroids"])
+def test_held_out_texts_have_no_part_in_what_answers_them(
+    name: str, has_one_basis: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words of held-out texts change places. No label shows it, and yet a basis or a choice of
+    features that has seen these texts answers them better than new ones.
+    """
+    monkeypatch.setattr(tfidf_fit, "_MANY_TEXTS", 10)
+    corpus = few_corpus()
+    words = [word for text in corpus.texts[45:60] for word in text.split()]
+    random.Random(1).shuffle(words)
+    texts = [*corpus.texts[:45], *(" ".join(words[at : at + 8]) for at in range(0, 120, 8))]
+    other = corpus_of(texts, corpus.rows.truth().tolist(), corpus.texts[60:], corpus.labels)
+    inside = (np.arange(100) < 45) | (np.arange(100) >= 60)
+    plan = Plan(members=(name,), dense_tokens=1_000_000, has_one_basis=has_one_basis)
+    scores = []
+    for each in (corpus, other):
+        (member,) = own_members(plan, Features(corpus=each, n_texts=60), ~inside, seed=1)
+        fitted = member.prepared(inside).at(member.strengths[member.first])
+        scores.append(fitted.scores(np.arange(45)))
+    assert sorted(other.texts) != sorted(corpus.texts)
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-3)
 
 
 SIZE = 12

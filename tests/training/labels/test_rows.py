@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,6 +122,17 @@ def test_of_many_labels_no_member_takes_the_time_of_the_centroids(seconds: float
     assert plan.members[0] == "sparse_centroids"
     assert ("words" in plan.members) == (seconds == 300.0)
     assert "bayes" not in plan.members
+
+
+@pytest.mark.parametrize(
+    ("texts", "unlabelled", "expected"), [(300, 0, False), (300, 1_500, True), (20_000, 0, True)]
+)
+def test_few_held_out_texts_are_left_out_of_one_basis(
+    texts: int, unlabelled: int, expected: bool
+) -> None:
+    some = Sizes(texts=texts, tokens=20 * texts, characters=100 * texts, labels=6)
+    sizes = replace(some, unlabelled=unlabelled, unlabelled_tokens=20 * unlabelled)
+    assert make_plan(sizes, BASE, seconds=30.0).has_one_basis == expected
 
 
 @pytest.mark.parametrize("labels", [2, 167, 180])

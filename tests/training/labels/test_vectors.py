@@ -285,8 +285,7 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     n = len(texts)
     first = tokens.tokenizer.specials
     outside = tokens.vectors
-    basis = mean_basis(texts, size, n, first=first, seed=1, vectors=outside)
-    assert basis is not None
+    basis = mean_basis(texts, size, n, np.ones(n, bool), first=first, seed=1, vectors=outside)
     fit = LogisticFit(lambda texts: basis.rows[texts], tokens.rows)
     fitted = fit.fit(10.0)
     model: Any = basis.model(fitted, size)
@@ -321,7 +320,7 @@ def test_the_network_begins_with_the_vectors(vectors: Path, width: int) -> None:
     network = labels_network(with_changes(SETTINGS, {"embedding_size": width}), size, 2)
     weights = network.get_layer("embedding").embeddings
     before = weights.numpy()
-    initialise_embeddings(network, training_with(tokens))
+    initialise_embeddings(network, training_with(tokens), np.ones(len(tokens), bool))
     after = weights.numpy()
     half = width // 2
     np.testing.assert_array_equal(after[:, :half], before[:, :half])
@@ -329,3 +328,24 @@ def test_the_network_begins_with_the_vectors(vectors: Path, width: int) -> None:
     known = tokens.vectors.known[:size]
     np.testing.assert_array_equal(after[~known], before[~known])
     assert (after[known, half:] != before[known, half:]).all()
+
+
+def test_the_network_begins_with_statistics_of_the_texts_inside(
+    vectors: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorflow")
+    import foretell.training.labels.network as network
+    from foretell.networks.labels import labels_network
+
+    read = []
+
+    def counted(ids: Any, *_: Any, size: int, width: int, **__: Any) -> tuple[Any, Any]:
+        read.append(ids.tolist())
+        return np.zeros((size, width)), np.zeros(size, bool)
+
+    monkeypatch.setattr(network, "MIN_TOKENS", 1)
+    monkeypatch.setattr(network, "cooccurrence_embeddings", counted)
+    tokens = tokens_with(vectors)
+    model = labels_network(SETTINGS, tokens.tokenizer.size - 20, 2)
+    network.initialise_embeddings(model, training_with(tokens), np.arange(len(tokens)) < 5)
+    assert read == [tokens.tokenized.part(0, 5).ids.tolist()]
