@@ -55,6 +55,7 @@ def cooccurrence_embeddings(
     power: float = 0.5,
     spread: float = SPREAD,
     seconds: float = math.inf,
+    inside: Mask | None = None,
 ) -> tuple[Float32s, Mask]:
     """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool
     [size].
@@ -63,9 +64,12 @@ def cooccurrence_embeddings(
     frequent ones first. Within `window` words on each side the next one counts 1 and the farthest 1
     / window, or all count 1. `power` is the exponent of the singular values, `spread` the standard
     deviation of all values. Of many texts a random part is counted; where the `seconds` for
-    counting end, the words counted so far are used, four million at least.
+    counting end, the words counted so far are used, four million at least. Texts that are not
+    `inside`, bool [text], are not counted; None: all are.
     """
-    words = _in_parts(ids, starts, first, size, window, seed)
+    if inside is None:
+        inside = np.ones(len(starts) - 1, bool)
+    words = _in_parts(ids, starts, inside, first, size, window, seed)
     matrix = _associations(_near(words, size, window, seconds, by_distance=by_distance))
     rank = min(width, *matrix.shape)
     embeddings = np.zeros((size, width), np.float32)
@@ -136,7 +140,13 @@ def _near(
 
 
 def _in_parts(
-    ids: TokenIds, starts: Integers, first: int, size: int, window: int, seed: int
+    ids: TokenIds,
+    starts: Integers,
+    inside: Mask,
+    first: int,
+    size: int,
+    window: int,
+    seed: int,
 ) -> Iterator[tuple[TokenIds, Integers]]:
     """Yield the words of some texts, and the text of each, in parts of about `_WORDS_AT_ONCE`.
 
@@ -148,9 +158,9 @@ def _in_parts(
     for place in np.random.default_rng(seed).permutation(len(several)):
         begin, end = several[place]
         part = ids[starts[begin] : starts[end]]
-        is_word = (part >= first) & (part < size)
-        words = part[is_word]
         lengths = np.diff(starts[begin : end + 1])
+        is_word = (part >= first) & (part < size) & np.repeat(inside[begin:end], lengths)
+        words = part[is_word]
         text_of = np.repeat(np.arange(end - begin, dtype=np.int32), lengths)[is_word]
         for at in range(0, len(words), _WORDS_AT_ONCE):
             piece = slice(at, at + _WORDS_AT_ONCE + window)

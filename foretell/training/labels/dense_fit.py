@@ -67,12 +67,10 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int, inside: Mask) -> Ba
 
     It has no n-gram where too few are in two texts.
     """
-    matrix = matrix_of(counted).tocsr()
-    seen = matrix[inside]
-    in_texts = np.bincount(seen.indices, minlength=matrix.shape[1])
+    in_texts = np.diff(np.append(0, np.cumsum(inside[counted.texts]))[counted.starts])
     kept = np.flatnonzero(in_texts >= 2)
-    matrix = matrix[:, kept]
-    seen = seen[:, kept]
+    matrix = matrix_of(counted)[:, kept].tocsr()
+    seen = matrix[inside]
     rank = min(SVD_DIMENSIONS, min(seen.shape) - 1)
     if rank < 1:
         return _no_basis(n_rows, is_mean=False)
@@ -109,10 +107,9 @@ def mean_basis(
     tokens that have one: vectors of another language cover digits and a few names only, and with
     equal influence they are noise (docs/experiments.md).
     """
-    seen = tokenized.only(inside)
     embeddings, known = cooccurrence_embeddings(
-        seen.ids,
-        seen.starts,
+        tokenized.ids,
+        tokenized.starts,
         first=first,
         size=size if vectors is None else vectors.n_words,
         width=POOLED_DIMENSIONS,
@@ -120,6 +117,7 @@ def mean_basis(
         window=WINDOW,
         by_distance=False,
         power=1.0,
+        inside=inside,
     )
     kinds: list[tuple[float, Float32s]] = [(1.0, embeddings)]
     if vectors is not None:
@@ -127,17 +125,15 @@ def mean_basis(
         more = len(vectors.known) - vectors.n_words
         embeddings = np.pad(embeddings, ((0, more), (0, 0)))
         known = np.pad(known, (0, more)) | vectors.known
-        kinds = [
-            (1.0, embeddings),
-            (vectors.coverage(seen.ids), vectors.centred(seen.ids)),
-        ]
+        ids = tokenized.only(inside).ids
+        kinds = [(1.0, embeddings), (vectors.coverage(ids), vectors.centred(ids))]
     if not known.any():
         return _no_basis(n_rows, is_mean=True)
     keys = np.flatnonzero(known)
     counts = _count_words(tokenized, len(known))[:, keys]
     if vectors is None:
-        in_texts = np.bincount(counts[inside].indices, minlength=len(keys))
-        idf = idf_of(in_texts, int(inside.sum()))
+        seen = counts.indices[np.repeat(inside, np.diff(counts.indptr))]
+        idf = idf_of(np.bincount(seen, minlength=len(keys)), int(inside.sum()))
     else:
         idf = vectors.frequency_weights[keys]
     labelled = counts[:n_rows]

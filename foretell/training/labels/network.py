@@ -180,7 +180,7 @@ def initialise_embeddings(network: keras.Model, training: Training, inside: Mask
     occur near no other word, and have no vector, keep their random embedding.
     """
     corpus = training.corpus
-    texts = corpus.tokenized.only(inside)
+    texts = corpus.tokenized
     weights = network.get_layer("embedding").embeddings
     first = corpus.tokenizer.specials
     size, width = weights.shape
@@ -198,6 +198,7 @@ def initialise_embeddings(network: keras.Model, training: Training, inside: Mask
             width=own,
             seed=training.settings.seed,
             seconds=training.run.budget.for_stage("embeddings"),
+            inside=inside,
         )
         values[:, :own] = np.where(known[:, None], embeddings, values[:, :own])
     if outside is not None and corpus.vectors is not None:

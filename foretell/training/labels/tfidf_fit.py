@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float64s, Integers, Mask, NgramKeys
+from foretell.arrays import Float64s, Integers, Mask, NgramKeys, in_parts
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.counting import sorted_pairs
 from foretell.ngrams.keys import ngram_keys, parts
@@ -68,7 +68,11 @@ class CountedFeatures:
 
     @cached_property
     def _in_texts(self) -> Integers:
-        return np.bincount(self.matrix.indices, minlength=len(self.fewest))
+        found = np.zeros(len(self.fewest), np.int64)
+        # In parts: NumPy makes eight bytes of each place.
+        for part in in_parts(self.matrix.indices, _COUNTED_AT_ONCE):
+            found += np.bincount(part, minlength=len(found))
+        return found
 
     def chosen_by(self, inside: Mask) -> Mask:
         """Return which features are chosen without the texts that are not `inside`, bool [text].

@@ -339,13 +339,14 @@ def test_the_network_begins_with_statistics_of_the_texts_inside(
 
     read = []
 
-    def counted(ids: Any, *_: Any, size: int, width: int, **__: Any) -> tuple[Any, Any]:
-        read.append(ids.tolist())
+    def counted(*_: Any, inside: Any, size: int, width: int, **__: Any) -> tuple[Any, Any]:
+        read.append(inside.tolist())
         return np.zeros((size, width)), np.zeros(size, bool)
 
     monkeypatch.setattr(network, "MIN_TOKENS", 1)
     monkeypatch.setattr(network, "cooccurrence_embeddings", counted)
     tokens = tokens_with(vectors)
     model = labels_network(SETTINGS, tokens.tokenizer.size - 20, 2)
-    network.initialise_embeddings(model, training_with(tokens), np.arange(len(tokens)) < 5)
-    assert read == [tokens.tokenized.part(0, 5).ids.tolist()]
+    inside = np.arange(len(tokens)) < 5
+    network.initialise_embeddings(model, training_with(tokens), inside)
+    assert read == [inside.tolist()]
