@@ -234,10 +234,14 @@ class CompactNetwork:
         """Return all that a step changes: weights, seeds of dropout, slots of the optimiser."""
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def restart(self) -> None:
-        """Go back to the first values of the weights and of the optimiser."""
+    def restart(self, embeddings: Float32s | None = None) -> None:
+        """Go back to the first values of the weights and of the optimiser; the embeddings of all
+        words may be others.
+        """
         for variable, value in zip(self.variables(), self._first, strict=True):
             variable.assign(value)
+        if embeddings is not None:
+            self.model.get_layer(_EMBEDDING).embeddings.assign(embeddings[self._words])
 
     def batch(self, texts: ReadTexts, places: Integers) -> tuple[Array, ...]:
         """Return the words' places [batch, step] and the targets of some texts, and weights [batch]

@@ -79,7 +79,7 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int, inside: Mask) -> Ba
     _, _, right = truncated_svd(values, rank, n_iter=4, seed=seed)
     vectors = idf[:, None] * right.T.astype(np.float32)
     rows = matrix[:n_rows] @ vectors
-    scale = _one_over_length(rows[inside[:n_rows]])
+    scale = _one_over_length(rows[_scaling(inside[:n_rows])])
     return Basis(counted.keys[kept], idf, scale * vectors, is_mean=False, rows=scale * rows)
 
 
@@ -141,7 +141,7 @@ def mean_basis(
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
     # Of each kind, the means of the texts have a root mean square length in proportion to its
     # influence.
-    fitted = inside[:n_rows]
+    fitted = _scaling(inside[:n_rows])
     each = [(influence, embedding[keys]) for influence, embedding in kinds]
     scaled = [
         np.float32(influence) * _one_over_length(shares[fitted] @ block) * block
@@ -168,6 +168,11 @@ def unit_rows(matrix: sparse.sparray, norm: int) -> sparse.csr_array:
     return (
         sparse.diags_array((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ matrix
     ).tocsr()
+
+
+def _scaling(labelled: Mask) -> Mask:
+    """Return the labelled texts that decide about a scale: those inside, or all where none is."""
+    return labelled if labelled.any() else ~labelled
 
 
 def _one_over_length(rows: Float32s) -> np.float32:

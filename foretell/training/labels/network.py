@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 
-from foretell.arrays import Array, Mask, Probabilities
+from foretell.arrays import Float32s, Mask, Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
@@ -34,9 +34,6 @@ from foretell.training.labels.plan import Plan
 from foretell.training.labels.rows import Source
 from foretell.training.labels.stages import Training
 from foretell.training.loop import StepMeans, StepsAhead, TrainingLoop, UnsavedLoop
-
-if TYPE_CHECKING:
-    import keras
 
 MIN_TOKENS = 20_000
 """Below 20,000 tokens co-occurrence counts are noise."""
@@ -62,6 +59,10 @@ GIVE_UP_AFTER = 2
 """Folds after which the network is left out of the ensemble where it gets next to no weight
 there.
 """
+
+
+Begin = Callable[[Mask], Float32s]
+"""Gives the embeddings [word, dimension] that a network begins with, of texts, bool [text]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,10 +107,10 @@ def fit_network(
         inside = evidence.folds.fold_of != 0
     learned = read_rows(rows_of(inside), training)
     watched = _watched(training, evidence, plan)
-    network = _make_network(learned, watched, training, ancestor, inside)
+    network, begin = _make_network(learned, watched, training, ancestor, inside)
     unseen = None
     if plan.network_folds > 1:
-        unseen = fold_probabilities(network, rows_of, evidence, plan, training, pays)
+        unseen = fold_probabilities(network, rows_of, evidence, plan, training, pays, begin)
     keeps_best = plan.network_folds == 1 and not training.settings.follows_article
     trainable, loop = _train(network, learned, watched, training, keeps_best=keeps_best)
     if plan.network_folds == 1 and trainable.unseen is not None:
@@ -142,9 +143,11 @@ def _make_network(
     training: Training,
     ancestor: Ancestor | None,
     inside: Mask,
-) -> CompactNetwork:
+) -> tuple[CompactNetwork, Begin | None]:
     """Return the network with the weights that training on some texts starts from: the ancestor's,
     if any, or embeddings of the texts `inside`, bool [text].
+
+    And what gives embeddings of other texts to start from; None: it starts from the same ones.
     """
     from foretell.networks.labels import labels_network
 
@@ -154,12 +157,15 @@ def _make_network(
     size = network_size(settings, corpus.tokenizer)
     check_size(settings, size, n_labels)
     whole = labels_network(settings, size, n_labels)
+    embeddings = whole.get_layer("embedding").embeddings
+    begin = None
     if training.stages.network is not None:
-        whole.get_layer("embedding").embeddings.assign(training.stages.network.arrays[EMBEDDINGS])
+        embeddings.assign(training.stages.network.arrays[EMBEDDINGS])
     elif ancestor is not None:
         take_over_classifier(whole, corpus.labels, ancestor.model)
     elif settings.is_bidirectional:
-        initialise_embeddings(whole, training, inside)
+        begin = partial(first_embeddings, embeddings.numpy(), training)
+        embeddings.assign(begin(inside))
     read = [learned.texts]
     if watched is not None:
         read.append(watched.texts)
@@ -167,24 +173,24 @@ def _make_network(
         read.append(read_texts(corpus.valid.tokenized, training))
     words_read = distinct_ids(read, size)
     is_soft = learned.rows.is_soft
-    return CompactNetwork(
+    network = CompactNetwork(
         whole, words_read, settings, n_labels, is_soft=is_soft, balance=corpus.balance
     )
+    return network, begin
 
 
-def initialise_embeddings(network: keras.Model, training: Training, inside: Mask) -> None:
-    """Initialise the embeddings from co-occurrence statistics of the texts `inside`, bool [text],
-    where there are enough tokens for them.
+def first_embeddings(random: Float32s, training: Training, inside: Mask) -> Float32s:
+    """Return the embeddings [word, dimension] that a network begins with, from co-occurrence
+    statistics of the texts `inside`, bool [text], where there are enough tokens for them.
 
     Word vectors from outside, where there are any, take the last half of the dimensions. Words that
-    occur near no other word, and have no vector, keep their random embedding.
+    occur near no other word, and have no vector, keep their `random` embedding.
     """
     corpus = training.corpus
     texts = corpus.tokenized
-    weights = network.get_layer("embedding").embeddings
     first = corpus.tokenizer.specials
-    size, width = weights.shape
-    values: Array = weights.numpy()
+    size, width = random.shape
+    values = random.copy()
     outside = (
         None if corpus.vectors is None else corpus.vectors.reduced(texts.ids, size, width // 2)
     )
@@ -205,7 +211,7 @@ def initialise_embeddings(network: keras.Model, training: Training, inside: Mask
         known = corpus.vectors.known[:size]
         scaled = SPREAD / max(float(outside[known].std()), 1e-9) * outside
         values[:, own:] = np.where(known[:, None], scaled, values[:, own:])
-    weights.assign(values)
+    return values
 
 
 def _train(
@@ -255,13 +261,14 @@ def fold_probabilities(
     plan: Plan,
     training: Training,
     pays: Callable[[Probabilities, int], bool],
+    begin: Begin | None = None,
 ) -> Probabilities | None:
     """Return the probabilities [held-out text, label] by networks that have not seen the text.
 
-    Each fold begins with the network's first values, which it has at the end again. NaN is the
-    answer to texts of folds without a network. None: the time limit has no room for all networks,
-    or `pays`, given the probabilities of the first folds and their number, shows that the network
-    has no weight.
+    Each fold begins with the network's first values, which it has at the end again, or with
+    embeddings that `begin` gives of the texts of the other folds. NaN is the answer to texts of
+    folds without a network. None: the time limit has no room for all networks, or `pays`, given the
+    probabilities of the first folds and their number, shows that the network has no weight.
     """
     if before := training.stages.found(_STAGE):
         return before[_ANSWERS] if len(before[_ANSWERS]) else None
@@ -274,8 +281,9 @@ def fold_probabilities(
     try:
         for fold in range(count):
             training.run.stage(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
-            network.restart()
-            learned = read_rows(rows_of(fold_of != fold), training)
+            inside = fold_of != fold
+            network.restart(None if begin is None else begin(inside))
+            learned = read_rows(rows_of(inside), training)
             # Others follow: those of the other folds, and the network of all texts.
             steps = _train_fold(network, learned, training, steps, count - fold)
             held = evidence.fold_of == fold

@@ -469,12 +469,14 @@ class Known:
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.restarts = 0
+        self.begun = list[Any]()
         self.steps = 0
         self.now = 0.0
         self.seconds = seconds
 
-    def restart(self) -> None:
+    def restart(self, embeddings: Any = None) -> None:
         self.restarts += 1
+        self.begun.append(embeddings)
 
     def step(self, *_: Any) -> dict[str, float]:
         self.steps = self.steps + 1
@@ -531,8 +533,12 @@ def on_folds(
         plan,
         training,
         lambda *_: pays,
+        np.flatnonzero,
     )
-    assert network.restarts > 0
+    inside = [
+        np.flatnonzero(folds.fold_of != fold).tolist() for fold in range(network.restarts - 1)
+    ]
+    assert [each.tolist() for each in network.begun[:-1]] == inside
     return targets, answers, notes
 
 
