@@ -16,7 +16,7 @@ from itertools import compress
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s, Floats, Logits, Mask
+from foretell.arrays import Float32s, Floats, Logits, Mask
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
@@ -259,12 +259,11 @@ class _Small:
             member = replace(member, strengths=(TAUGHT_STRENGTHS["tfidf"],), first=0)
         return choose(member, evidence, self.stages.run.interrupt.check).logits, evidence
 
-    def losses(self, *, taught: bool) -> Float64s:
+    def losses(self, *, taught: bool) -> Floats:
         """Return the log loss of each held-out text."""
         logits, evidence = self.logits(taught=taught)
-        nested = OneLabel(len(self.corpus.labels)).clipped(nested_logits(logits[None], evidence))
-        each: Float64s = -nested[np.arange(len(nested)), evidence.targets].astype(np.float64)
-        return each
+        nested = nested_logits(logits[None], evidence)
+        return OneLabel(len(self.corpus.labels)).losses(evidence.targets, nested)
 
 
 def _decided(

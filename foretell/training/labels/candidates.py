@@ -178,15 +178,15 @@ def dense_member(
     corpus: LabelsCorpus,
     source: Source,
     max_unlabelled_tokens: int,
+    seen: Mask,
     seed: int,
-    left_out: Mask | None = None,
 ) -> Member | None:
     """Return the model of an SVD of TF-IDF values, or of mean embeddings; None: these texts have
     none.
 
-    These are made of labelled texts, and of unlabelled ones up to a number of tokens. They have
-    labels of no text, but a text that they were made of is answered better than a new one: so they
-    are made anew for each fold, without its texts, or once without those `left_out`, bool [text].
+    These are made of the texts `seen`, bool [text], of unlabelled ones up to a number of tokens. No
+    label has a part in them, and yet a text that they were made of is answered better than a new
+    one: for a fold whose texts are among them they are made anew, without its texts.
     """
     size = corpus.tokenizer.size
     n = corpus.n_given
@@ -201,18 +201,17 @@ def dense_member(
         first = corpus.tokenizer.specials
         make = partial(mean_basis, texts, size, n, first=first, seed=seed, vectors=corpus.vectors)
         name = "pooled" if corpus.vectors is None else "vectors"
-    seen = np.ones(len(texts), bool)
-    if left_out is not None:
-        seen = ~left_out[: len(texts)]
+    seen = seen[: len(texts)]
     whole = make(seen)
     if not len(whole.keys):
         return None
 
     def prepare(rows: Rows, inside: Mask) -> Fit:
-        if inside[: len(texts)][seen].all():
+        own = seen & inside[: len(texts)]
+        if np.array_equal(own, seen):
             return LogisticFit(whole.rows.__getitem__, rows, partial(whole.model, size=size))
         # Nothing else is predicted with the model of a fold: its n-grams need not be kept.
-        return LogisticFit(make(inside[: len(texts)] & seen).rows.__getitem__, rows)
+        return LogisticFit(make(own).rows.__getitem__, rows)
 
     return Member(
         name=name,
@@ -229,7 +228,9 @@ def own_members(plan: Plan, features: Features, held: Mask, seed: int) -> Iterat
     """
     corpus = features.corpus
     has_labels = len(corpus.labelled_rows) > 0
-    left_out = held if plan.has_one_basis else None
+    seen = np.ones(len(corpus), bool)
+    if plan.has_one_basis:
+        seen = ~held
     source = corpus.labelled if has_labels else corpus.hinted
     for name in plan.members:
         member: Member | None
@@ -240,7 +241,7 @@ def own_members(plan: Plan, features: Features, held: Mask, seed: int) -> Iterat
         elif name in ("ngrams", *_ON_TFIDF):
             member = sparse_member(name, features, (source,))
         else:
-            member = dense_member(name, corpus, source, plan.dense_tokens, seed, left_out)
+            member = dense_member(name, corpus, source, plan.dense_tokens, seen, seed)
         if member is None:
             continue
         yield member

@@ -21,7 +21,7 @@ from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.training.cooccurrence import cooccurrence_embeddings, truncated_svd
-from foretell.training.labels.linear_fit import matrix_of
+from foretell.training.labels.linear_fit import matrix_of, per_feature
 from foretell.training.labels.logistic import LinearWeights
 from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.tokens import TokenizedTexts
@@ -67,7 +67,7 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int, inside: Mask) -> Ba
 
     It has no n-gram where too few are in two texts.
     """
-    in_texts = np.diff(np.append(0, np.cumsum(inside[counted.texts]))[counted.starts])
+    in_texts = per_feature(counted, inside[counted.texts])
     kept = np.flatnonzero(in_texts >= 2)
     matrix = matrix_of(counted)[:, kept].tocsr()
     seen = matrix[inside]
@@ -84,9 +84,14 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int, inside: Mask) -> Ba
 
 
 def _no_basis(n_rows: int, *, is_mean: bool) -> Basis:
-    nothing = np.zeros((0, 1), np.float32)
-    rows = np.zeros((n_rows, 1), np.float32)
-    return Basis(np.zeros(0, np.int64), nothing[:, 0], nothing, is_mean=is_mean, rows=rows)
+    """Return a basis without n-grams: the vector of every text is one 0."""
+    return Basis(
+        keys=np.zeros(0, np.int64),
+        idf=np.zeros(0, np.float32),
+        vectors=np.zeros((0, 1), np.float32),
+        is_mean=is_mean,
+        rows=np.zeros((n_rows, 1), np.float32),
+    )
 
 
 def mean_basis(

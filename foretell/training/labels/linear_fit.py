@@ -87,7 +87,7 @@ def select_texts(counted: CountedTexts, rows: Mask) -> CountedTexts:
     if rows.all():
         return counted
     kept = rows[counted.texts]
-    counts = np.diff(np.append(0, np.cumsum(kept))[counted.starts])
+    counts = per_feature(counted, kept)
     enough = counts >= counted.fewest
     kept &= np.repeat(enough, np.diff(counted.starts))
     texts = (np.cumsum(rows, dtype=np.int32) - 1)[counted.texts[kept]]
@@ -100,6 +100,11 @@ def select_texts(counted: CountedTexts, rows: Mask) -> CountedTexts:
         n_texts=int(rows.sum()),
         fewest=counted.fewest[enough],
     )
+
+
+def per_feature(counted: CountedTexts, entries: Mask) -> Integers:
+    """Return how many of some entries, bool [entry], each feature has, [feature]."""
+    return np.diff(np.append(0, np.cumsum(entries))[counted.starts])
 
 
 def matrix_of(counted: CountedTexts) -> sparse.csc_array:

@@ -115,7 +115,12 @@ class OneLabel:
 
     def loss(self, targets: Targets, logits: Logits) -> float:
         """Return the cross-entropy of clipped probabilities, by which a penalty is chosen."""
-        return float(-self.clipped(logits)[np.arange(len(targets)), targets].mean())
+        return float(self.losses(targets, logits).mean())
+
+    def losses(self, targets: Targets, logits: Logits) -> Floats:
+        """Return the cross-entropy of the clipped probabilities of each text, [text]."""
+        each: Floats = -self.clipped(logits)[np.arange(len(targets)), targets]
+        return each
 
     def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
         """Return the weights [member] of a logarithmic opinion pool of logits [member, text,

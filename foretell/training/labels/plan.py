@@ -94,9 +94,7 @@ _ENOUGH_HELD = 500
 """Texts that may be held out even where they have more predictions than that."""
 
 _FEW_HELD = 0.2
-"""The part of all tokens up to which held-out texts are few: embeddings and SVD of the others are
-as good.
-"""
+"""The part of all tokens up to which embeddings and SVD are made without any held-out text."""
 
 _LONG = 60
 _LARGE = 1 << 29

@@ -191,8 +191,9 @@ def _distinct(
 class TfidfValues:
     """The TF-IDF values of the counted texts, whose vocabulary and idf are those of some of them.
 
-    With those of all texts, out-of-fold probabilities are too confident. Pairs of words count
-    `of_pairs` times as much as they would.
+    With those of all texts, out-of-fold probabilities are too confident. The features are those
+    that the texts `inside`, bool [text], have chosen (`CountedFeatures.chosen_by`). Pairs of words
+    count `of_pairs` times as much as they would.
     """
 
     def __init__(

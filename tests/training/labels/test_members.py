@@ -68,7 +68,8 @@ def test_dense_vectors_are_made_of_unlabelled_texts_up_to_a_number_of_tokens(
         return svd_basis(found, *rest)
 
     monkeypatch.setattr(candidates, "svd_basis", made)
-    assert candidates.dense_member("svd", corpus, corpus.labelled, tokens, seed=1) is not None
+    seen = np.ones(len(corpus), bool)
+    assert candidates.dense_member("svd", corpus, corpus.labelled, tokens, seen, 1)
     assert counted[0].n_texts == 60 + read
 
 
