@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,15 @@ def test_only_texts_that_are_read_and_have_a_label_are_measured(
     expected = LabelsRuntime(labels_model).predict_proba(["the mind"])
     assert probabilities == pytest.approx(expected)
     assert (line.rows, line.skipped) == (4, {EMPTY: 1, NO_LABEL: 1, UNREADABLE: 1})
+
+
+def test_shards_that_end_in_another_order_have_the_same_metrics() -> None:
+    rng = np.random.default_rng(0)
+    parts = [(list("ab" * n), rng.dirichlet([1, 1], 2 * n)) for n in (3, 30)]
+    done = [(place, SimpleNamespace(evaluated=part)) for place, part in enumerate(parts)]
+    model: Any = SimpleNamespace(job="labels", labels=["a", "b"])
+    orders: list[Any] = [SimpleNamespace(done=dict(each)) for each in (done, done[::-1])]
+    assert module.together(orders[0], model) == module.together(orders[1], model)
 
 
 @pytest.mark.parametrize("cache", [0, 20])

@@ -63,6 +63,12 @@ def test_every_text_is_held_out_and_only_labels_of_one_text_are_unknown_then(
     assert note.startswith(f"{sum(alone)} text") or (note == "" and not any(alone))
 
 
+def test_labels_of_one_text_are_spread_evenly_too() -> None:
+    labels = np.repeat(np.arange(10, dtype=np.int32), [1, 4] * 5)
+    folds = make_folds([f"text {place}" for place in range(25)], labels, 5, 1)
+    assert sorted(folds.fold_of[labels % 2 == 0]) == [0, 1, 2, 3, 4]
+
+
 @given(st.integers(2, 2000), st.integers(2, 500))
 def test_few_texts_of_each_label_are_a_caution(n_texts: int, n_labels: int) -> None:
     note = note_on_few(n_texts, n_labels)

@@ -33,12 +33,6 @@ def test_no_threshold_costs_less(rows: list[tuple[bool, float]], pair: tuple[flo
     assert cost_at(found, positive, probability, costs) == pytest.approx(min(tried))
 
 
-def test_of_equally_good_thresholds_the_nearest_to_a_half_is_chosen() -> None:
-    # One mistake up to 0.2, and from above 0.3 to 0.9.
-    positive = np.array([True, False, True])
-    assert best_threshold(positive, np.array([0.2, 0.3, 0.9]), Costs(1, 1)) == 0.5
-
-
 @pytest.mark.parametrize(
     "costs",
     [{"fp": 0, "fn": 1}, {"fp": 1}, {}, {"fp": 1, "fn": float("nan")}, {"fp": "5", "fn": 1}],
@@ -58,6 +52,10 @@ def test_by_hand() -> None:
     positive = np.array([0.1, 0.2, 0.9, 0.7, 0.3])
     places, suggested = find_label_errors(given, np.column_stack([1 - positive, positive]))
     assert (places.tolist(), suggested.tolist()) == ([2, 4], [1, 0])
+    # Thresholds 0.45, 0.9 and 0.3: the second text has enough for the third label alone.
+    rows = np.array([[0.8, 0.1, 0.1], [0.1, 0.5, 0.4], [0.05, 0.9, 0.05], [0.4, 0.3, 0.3]])
+    places, suggested = find_label_errors(np.array([0, 0, 1, 2]), rows)
+    assert (places.tolist(), suggested.tolist()) == ([1], [2])
 
 
 def test_a_hard_label_is_not_suspected_as_a_whole() -> None:

@@ -38,6 +38,7 @@ def test_they_are_those_of_scikit_learn() -> None:
     losses = [metrics.log_loss(TRUE[:, i], ROWS[:, i], labels=[0, 1]) for i in range(4)]
     assert found["log_loss"] == pytest.approx(np.mean(losses), abs=1e-6)
     assert found["log_loss"] == pytest.approx(mean_log_loss(TRUE, ROWS))
+    assert mean_log_loss(np.ones((1, 1)), np.full((1, 1), 1e-9)) == pytest.approx(-np.log(1e-9))
     assert micro_f1(TRUE, decided) == pytest.approx(found["micro_f1"])
     assert label_accuracy(TRUE, decided) == pytest.approx(1 - found["hamming_loss"])
 

@@ -85,15 +85,16 @@ def test_a_request_of_many_items_does_not_delay_the_others(lane: Lane, max_batch
         return double(items)
 
     async def scene() -> None:
-        call = Batcher(work, lane, max_batch)
-        large = asyncio.create_task(call(range(1000)))
+        call = Batcher(work, lane, max_batch, weight=3)
+        large = asyncio.create_task(call(range(600)))
         await asyncio.sleep(0.01)
+        assert lane.waiting == 3 * 600
         others = [asyncio.create_task(call([5000 + number, 6000 + number])) for number in range(3)]
         await asyncio.sleep(0.01)
         go.set()
         assert await asyncio.gather(*others) == [[10000 + 2 * n, 12000 + 2 * n] for n in range(3)]
         assert sum(map(len, batches)) < 60
-        assert await large == [2 * number for number in range(1000)]
+        assert await large == [2 * number for number in range(600)]
         assert max(map(len, batches)) == max_batch
 
     asyncio.run(scene())

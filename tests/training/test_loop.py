@@ -4,6 +4,7 @@ run leaves behind.
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 from collections.abc import Iterator, Sequence
@@ -159,11 +160,14 @@ def test_interrupted_at_any_step_it_is_as_if_never(
 def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_module, "PROGRESS_SECONDS", 0.0)
     events = list[Event]()
-    counter = Counter([3.0, 1.0, 2.0, 4.0])
+    counter = Counter([3.0, 1.0, 2.0, 4.0], losses=[1.0, 5.0])
     counter.at_once = 1
     options = TrainOptions(out=tmp_path / "m", listener=events.append, checkpoint_seconds=1e-9)
     with Run.open(Request(job="words", settings=WordsSettings(), data=""), options) as run:
         TrainingLoop(run, counter, SCHEDULE).train()
+    # Each line has the mean of the steps since the line before.
+    lines = map(json.loads, (run.folder / "metrics.jsonl").read_text().splitlines())
+    assert [line["loss"] for line in lines if "valid_loss" not in line] == [1.0, 5.0] * 6
     progress = [event for event in events if isinstance(event, Progress)]
     assert [(event.step, event.steps) for event in progress] == [(n, 12) for n in range(1, 13)]
     assert all(event.speed > 0 for event in progress)

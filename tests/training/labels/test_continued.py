@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -252,6 +253,19 @@ def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
     # Of texts of one word many that are made up would be these texts.
     short = ["a1", "b2"]
     assert not {*replayed(old, short, (), TINY).texts} & {*short}
+    # As many of each label as there were, and frequent words more often than rare ones.
+    answers = SimpleNamespace(
+        labels=["a", "b"],
+        predict_proba=lambda texts: np.array([[text < "b", text >= "b"] for text in texts], float),
+    )
+    before = dataclasses.replace(old.model, metrics={"labels": {"a": {"support": 8}}})
+    skewed = dataclasses.replace(old, model=before, runtime=cast(LabelsRuntime, answers))
+    drawn = Counter(" ".join(made_up_texts(skewed, new, TINY)).split())
+    known = old.model.tokenizer
+    words = [known.word(place) for place in range(known.specials, known.size)]
+    of_a = [drawn[word] for word in words if word < "b"]
+    assert sum(of_a) > 2 * sum(drawn[word] for word in words if word >= "b")
+    assert sum(of_a[:3]) > sum(of_a[-3:])
     # A new label may stand before the old ones.
     rows = made.part(["A", "a", "b"]).rows
     assert set(rows.label.tolist()) == {1, 2}

@@ -204,6 +204,10 @@ def test_the_penalty_of_a_text_is_chosen_by_the_other_folds() -> None:
         first=0,
     )
     assert mean_accuracy(held.targets, choose(member, held).logits) == 0
+    # So are the weights of two members, each of which suits one fold.
+    right = 6 * np.eye(2)[held.targets] - 3
+    pair = [np.where((held.fold_of == fold)[:, None], right, -right) for fold in (0, 1)]
+    assert mean_accuracy(held.targets, nested_logits(np.stack(pair), held)) == 0
 
 
 def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(

@@ -1,6 +1,4 @@
-"""What scores mean: the ensemble that is fitted to unseen texts, the metrics of its answers, and
-folds.
-"""
+"""What scores mean: the ensemble that is fitted to unseen texts, and folds."""
 
 from __future__ import annotations
 
@@ -11,8 +9,8 @@ import pytest
 
 from foretell.data.folds import make_folds
 from foretell.metrics import calibration_error, log_loss
-from foretell.metrics.multi_label import mean_log_loss
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, sigmoid, softmax
+from foretell.metrics.multi_label import best_thresholds, mean_log_loss
+from foretell.ngrams.ensemble import Ensemble, log_of, sigmoid, softmax
 from foretell.training.labels.outputs import (
     EQUAL,
     LINEAR,
@@ -21,7 +19,6 @@ from foretell.training.labels.outputs import (
     SeveralLabels,
     fit_ensemble,
 )
-from foretell.training.labels.unseen import Measured, metrics_of
 
 SEVERAL = SeveralLabels(3)
 
@@ -111,6 +108,12 @@ def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_w
     network[0] = [1.0, 0.0] if targets[0] else [0.0, 1.0]
     assert before.network > 0.7
     assert OneLabel(2).fit_ensemble(targets, network, linear).network > 0.8 * before.network
+    with np.errstate(divide="ignore"):
+        pool = OneLabel(2).fit_pool(targets, np.stack([np.log(network), linear]))
+    assert pool[0] > 0.6
+    # With more labels an even share is less, and so is what counts as sure.
+    clipped = OneLabel(2000).clipped(np.array([[-99.0, -9.0]]))
+    np.testing.assert_allclose(np.exp(clipped), [[1 / 500 / 2000, np.exp(-9)]], rtol=0.1)
     # Of several labels neither.
     rng = np.random.default_rng(1)
     several = (rng.random((400, 1)) < 0.5).astype(np.float64)
@@ -140,7 +143,7 @@ def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
     for member in (network, linear):
         assert mean_log_loss(targets, rows) < mean_log_loss(targets, sigmoid(member))
     np.testing.assert_allclose(rows.mean(axis=0), targets.mean(axis=0), atol=0.03)
-    assert fitted.thresholds[2] < 0.5
+    assert fitted.thresholds == best_thresholds(targets, rows)
     np.testing.assert_array_equal(
         SEVERAL.decide(fitted, rows), rows >= np.float32(fitted.thresholds)
     )
@@ -168,27 +171,6 @@ def test_unknown_labels_have_no_part_in_it() -> None:
     assert SEVERAL.fit_ensemble(targets, sigmoid(network), linear) == fitted
     every = np.full((5, 3), np.nan)
     assert SEVERAL.fit_pool(every, np.stack([every, every])).tolist() == [0.5, 0.5]
-
-
-def measured(texts: list[str], targets: Any, answers: Any, network: Any = None) -> Measured:
-    decided = OneLabel(answers.shape[1]).decide(NETWORK_ALONE, answers)
-    return Measured(texts, targets, answers, decided, network, "texts")
-
-
-def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> None:
-    targets = np.array([1, 0, 1], np.int32)
-    network: Any = np.array([[0.4, 0.6], [0.6, 0.4], [0.9, 0.1]], np.float32)
-    answers: Any = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], np.float32)
-    found: Any = metrics_of(
-        measured(["a", "b", "c"], targets, answers, network), ["x", "y"], NETWORK_ALONE
-    )
-    assert found["network_accuracy"] == pytest.approx(2 / 3)
-    assert sum(each["texts"] for each in found["reliability"]) == 3
-    gaps = [
-        each["texts"] * abs(each["accuracy"] - each["confidence"]) for each in found["reliability"]
-    ]
-    assert sum(gaps) / 3 == pytest.approx(found["calibration_error"])
-    assert [row["accuracy"] for row in found["coverage"]] == pytest.approx([2 / 3, 1 / 2])
 
 
 def test_members_that_know_nothing_have_no_weight() -> None:
