@@ -76,7 +76,9 @@ def main() -> None:
     systems = [OURS, *PEERS]
     parser.add_argument("--systems", nargs="+", default=systems, choices=systems)
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
-    parser.add_argument("--preset", default="base", help="of foretell (default: base)")
+    parser.add_argument(
+        "--how", default="--preset=base", help="of foretell (default: --preset=base)"
+    )
     parser.add_argument("--most", type=float, default=1800.0, help="seconds (default: 1800)")
     parser.add_argument("--one", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=json.loads, help=argparse.SUPPRESS)
@@ -85,7 +87,7 @@ def main() -> None:
         print(json.dumps(_of_peer(options.one, options.sizes[0], options.settings)))
         return
     require([PEERS[name].package for name in options.systems if name in PEERS])
-    _sweep(options.systems, options.sizes, options.preset, options.most)
+    _sweep(options.systems, options.sizes, options.how, options.most)
 
 
 def _of_peer(name: str, size: int, settings: Settings | None) -> dict[str, object]:
@@ -98,7 +100,7 @@ def _of_peer(name: str, size: int, settings: Settings | None) -> dict[str, objec
     return {"accuracy": accuracy(peer.predict(train, texts_of(test), 1, **settings), test)}
 
 
-def _sweep(systems: Sequence[str], sizes: Sequence[int], preset: str, most: float) -> None:
+def _sweep(systems: Sequence[str], sizes: Sequence[int], how: str, most: float) -> None:
     results = Results("sweep", ["texts", *systems], [1])
     late = set[str]()
     for size in sizes:
@@ -108,7 +110,7 @@ def _sweep(systems: Sequence[str], sizes: Sequence[int], preset: str, most: floa
             if name in late:
                 cells.append("not run")
                 continue
-            tested = _foretell(size, preset) if name == OURS else _peer(name, size, values)
+            tested = _foretell(size, how) if name == OURS else _peer(name, size, values)
             cells.append(str(tested))
             values[name] = tested._asdict()
             if tested.seconds > most:
@@ -124,13 +126,13 @@ def _peer(name: str, size: int, values: dict[str, object]) -> Tested:
     return Tested(found["accuracy"], done.seconds)
 
 
-def _foretell(size: int, preset: str) -> Tested:
+def _foretell(size: int, how: str) -> Tested:
     folder = OUT / "sweep" / str(size)
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "train.csv", arxiv("train")[:size])
     write_csv(folder / "test.csv", arxiv("test"))
     out = folder / "model"
-    options = ("--preset", preset, "--out", out, "--restart", "--overwrite")
+    options = (*how.split(), "--out", out, "--restart", "--overwrite")
     trained = foretell("train", "labels", folder / "train.csv", *options)
     tested = foretell("evaluate", out, folder / "test.csv", "--json")
     return Tested(json.loads(tested.stdout)["accuracy"], trained.seconds + tested.seconds)
