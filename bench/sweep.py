@@ -132,8 +132,8 @@ def _foretell(size: int, how: str) -> Tested:
     write_csv(folder / "train.csv", arxiv("train")[:size])
     write_csv(folder / "test.csv", arxiv("test"))
     out = folder / "model"
-    options = (*how.split(), "--out", out, "--restart", "--overwrite")
-    trained = foretell("train", "labels", folder / "train.csv", *options)
+    where = "--out", out, "--restart", "--overwrite"
+    trained = foretell("train", "labels", folder / "train.csv", *how.split(), *where)
     tested = foretell("evaluate", out, folder / "test.csv", "--json")
     return Tested(json.loads(tested.stdout)["accuracy"], trained.seconds + tested.seconds)
 
