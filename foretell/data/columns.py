@@ -46,7 +46,9 @@ _USUAL: dict[Role, tuple[frozenset[str], ...]] = {
 review body message content sentence comment tweet document post reviewtext
 review_text review_body message_text texts full_text utterance paragraph sms
 nachricht kommentar beschreibung texte commentaire texto comentario mensaje
-testo 文本 内容 评论 本文
+comentário mensagem opinião testo messaggio recensione tekst bericht treść opinia
+wiadomość metin yorum текст отзыв сообщение комментарий النص نص 文本 内容 內容 评论 評論 正文
+本文 テキスト レビュー 텍스트 리뷰 내용 댓글
 """
         ),
         _words("description title headline summary question query subject"),
@@ -56,8 +58,10 @@ testo 文本 内容 评论 本文
         _words(
             """
 sentiment class category target y labels polarity emotion intent topic tag
-airline_sentiment kategorie catégorie categoría categoria etiqueta étiquette
-标签 类别 分类 ラベル カテゴリ
+airline_sentiment kategorie klasse catégorie classe étiquette categoría categoria
+etiqueta rótulo etichetta categorie kategoria etykieta kategori etiket sınıf
+категория метка класс التصنيف تصنيف 标签 標籤 类别 類別 分类 分類 ラベル カテゴリ カテゴリー
+라벨 레이블 분류 카테고리
 """
         ),
         _words("rating stars score type spam stance"),

@@ -400,17 +400,19 @@ def _has_one_basis(plan: Plan, sizes: Sizes, dense_tokens: int) -> bool:
 
 def _seconds(plan: Plan, sizes: Sizes, dense_tokens: int) -> float:
     """Return how long members take: the fits on folds, and the last one to all texts."""
-    fits = plan.folds * (_TRIED if plan.searches else 1) + 1
+    searched = plan.folds * (_TRIED if plan.searches else 1) + 1
     total = 0.0
     for name in plan.members:
         work, amount = _work(name, sizes, dense_tokens)
         once = work.once
-        passes = 1.0
+        fit = work.fit + work.column * sizes.columns
+        fits = searched
         if name == "words":
-            passes = plan.passes / PASSES
+            # Only its passes are planned: it has no penalty.
+            fits = plan.folds + 1
+            fit *= plan.passes / PASSES
             amount = int(plan.share * amount)
         if work is _VECTORS and not plan.has_one_basis:
             once *= 1 + _OF_A_FOLD * plan.folds
-        fit = passes * (work.fit + work.column * sizes.columns)
         total += amount * (once + fits * fit)
     return total
