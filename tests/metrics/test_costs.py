@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.metrics.costs import Costs, best_threshold, costs_of
 from foretell.metrics.label_errors import find_label_errors
-from foretell.metrics.shown import result_of, rows_of, tiles_of
+from foretell.metrics.shown import by_f1, result_of, rows_of, tiles_of
 
 texts = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), min_size=1, max_size=20
@@ -91,6 +91,7 @@ FOLDS = "out-of-fold predictions of 5 folds (a.csv)"
             "No accuracy: too few different texts (4).",
         ),
         ({"seconds": 1.0}, "No metrics, trained in 1 s."),
+        ({"valid_loss": 1e4}, "Log loss (nats) 10,000 on validation texts."),
     ],
 )
 def test_the_result_is_one_sentence(metrics: dict[str, object], sentence: str) -> None:
@@ -114,3 +115,5 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         ("Accuracy", "not a number"),
         ("Steps", "too large to show"),
     ]
+    labels = {"a": {"f1": 0.5, "support": 2}, "b": {"f1": 0.0, "support": 0}}
+    assert by_f1({**labels, "c": {"f1": 0.5, "support": 3}}) == ["c", "a"]

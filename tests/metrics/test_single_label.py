@@ -42,6 +42,8 @@ def test_metrics_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> No
     pairs = confused_pairs(true, predicted, names)
     off = confusion - np.diag(confusion.diagonal())
     assert pairs["different"] == (off > 0).sum()
+    everything = confused_pairs(np.zeros(30, int), np.arange(30), list(map(str, range(30))))
+    assert (everything["different"], len(everything["pairs"])) == (29, 20)
     numbers = [pair["texts"] for pair in pairs["pairs"]]
     assert numbers == sorted(off[off > 0].tolist(), reverse=True)
     for pair in pairs["pairs"]:

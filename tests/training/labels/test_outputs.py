@@ -151,16 +151,18 @@ def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
 
 def test_a_label_of_fewer_than_ten_texts_is_not_calibrated() -> None:
     targets, network, linear = too_sure()
-    targets[:, 1] = np.arange(len(targets)) < 9
-    fitted = SEVERAL.fit_ensemble(targets, sigmoid(network), linear)
-    assert [bool(offset) for offset in fitted.offsets] == [True, False, True]
+    few = np.arange(len(targets)) < 9
+    for rare in (few, ~few):
+        targets[:, 1] = rare
+        fitted = SEVERAL.fit_ensemble(targets, sigmoid(network), linear)
+        assert [bool(offset) for offset in fitted.offsets] == [True, False, True]
     alone = SEVERAL.fit_ensemble(targets, sigmoid(network), None)
     assert (alone.linear, len(alone.network)) == ((), 3)
     # Few texts leave what needs no data.
     none = SEVERAL.fit_ensemble(targets[:0], sigmoid(network[:0]), linear[:0])
     assert none.network == none.linear == none.thresholds == (0.5, 0.5, 0.5)
-    few = SEVERAL.fit_ensemble(targets[:30], sigmoid(network[:30]), linear[:30])
-    assert (few.thresholds, few.offsets) == ((0.5, 0.5, 0.5), (0.0, 0.0, 0.0))
+    of_few = SEVERAL.fit_ensemble(targets[:30], sigmoid(network[:30]), linear[:30])
+    assert (of_few.thresholds, of_few.offsets) == ((0.5, 0.5, 0.5), (0.0, 0.0, 0.0))
 
 
 def test_unknown_labels_have_no_part_in_it() -> None:
