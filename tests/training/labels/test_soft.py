@@ -49,6 +49,8 @@ def test_equal_texts_are_one_and_are_found_by_their_words(tmp_path: Path) -> Non
     answers = found.ask(["dull", "other", "FINE"])
     assert np.isnan(answers[1]).all()
     np.testing.assert_array_equal(answers[[2, 0]], values_of(found))
+    others = answered(found.texts, values_of(found)[::-1], LABELS, "soft.csv")
+    assert others.sha256 != answered(found.texts, values_of(found), LABELS, "soft.csv").sha256
 
 
 @pytest.mark.parametrize(

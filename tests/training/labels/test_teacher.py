@@ -200,6 +200,7 @@ def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEnco
     again = replace(second, chosen=alike, _known={}).rows(inside)
     np.testing.assert_array_equal(again.target, rows.target)
     assert (rows.truth() == [1, 0] * 6).all()
+    assert rows.texts.tolist() == list(range(40, 52))
     # Of other labels it has learned something else.
     assert (second.rows(~inside).target != second.rows(inside).target).any()
 
