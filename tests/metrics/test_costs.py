@@ -115,5 +115,12 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         ("Accuracy", "not a number"),
         ("Steps", "too large to show"),
     ]
-    labels = {"a": {"f1": 0.5, "support": 2}, "b": {"f1": 0.0, "support": 0}}
-    assert by_f1({**labels, "c": {"f1": 0.5, "support": 3}}) == ["c", "a"]
+
+
+def test_labels_without_texts_are_not_among_the_worst() -> None:
+    labels = {
+        "a": {"f1": 0.5, "support": 2},
+        "b": {"f1": 0.0, "support": 0},
+        "c": {"f1": 0.5, "support": 3},
+    }
+    assert by_f1(labels) == ["c", "a"]

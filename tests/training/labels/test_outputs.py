@@ -151,9 +151,10 @@ def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
 
 def test_a_label_of_fewer_than_ten_texts_is_not_calibrated() -> None:
     targets, network, linear = too_sure()
-    few = np.arange(len(targets)) < 9
-    for rare in (few, ~few):
-        targets[:, 1] = rare
+    is_one_of_nine = np.arange(len(targets)) < 9
+    # A label that nine texts do not have is as uncertain as one that nine have.
+    for has_label in (~is_one_of_nine, is_one_of_nine):
+        targets[:, 1] = has_label
         fitted = SEVERAL.fit_ensemble(targets, sigmoid(network), linear)
         assert [bool(offset) for offset in fitted.offsets] == [True, False, True]
     alone = SEVERAL.fit_ensemble(targets, sigmoid(network), None)
@@ -161,8 +162,8 @@ def test_a_label_of_fewer_than_ten_texts_is_not_calibrated() -> None:
     # Few texts leave what needs no data.
     none = SEVERAL.fit_ensemble(targets[:0], sigmoid(network[:0]), linear[:0])
     assert none.network == none.linear == none.thresholds == (0.5, 0.5, 0.5)
-    of_few = SEVERAL.fit_ensemble(targets[:30], sigmoid(network[:30]), linear[:30])
-    assert (of_few.thresholds, of_few.offsets) == ((0.5, 0.5, 0.5), (0.0, 0.0, 0.0))
+    few = SEVERAL.fit_ensemble(targets[:30], sigmoid(network[:30]), linear[:30])
+    assert (few.thresholds, few.offsets) == ((0.5, 0.5, 0.5), (0.0, 0.0, 0.0))
 
 
 def test_unknown_labels_have_no_part_in_it() -> None:

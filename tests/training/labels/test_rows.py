@@ -183,5 +183,5 @@ def test_without_numba_the_member_that_needs_it_is_left_out(
 def test_the_targets_that_remain_of_a_soft_label_sum_to_1() -> None:
     rows = soft_rows(np.array([[0.6, 0.35, 0.05], [0.3, 0.3, 0.4]], np.float32), smallest=0.1)
     assert rows.target == pytest.approx([0.6 / 0.95, 0.35 / 0.95, 0.3, 0.3, 0.4])
-    # The most probable label is there, however many labels there are.
+    # Where no share reaches the smallest, the most probable label remains.
     assert soft_rows(np.full((1, 20), 0.05, np.float32), smallest=0.1).target.tolist() == [1.0]

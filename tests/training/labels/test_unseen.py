@@ -143,8 +143,8 @@ def test_the_metrics_of_a_validation_set_are_of_the_finished_classifier() -> Non
         assert "caution" not in metrics
         of_folds = replace(found, name="2 folds")
         assert "caution" not in metrics_of(of_folds, ["x", "y"], ensemble)
-        of_few = replace(of_folds, targets=held.targets[:29], answers=found.answers[:29])
-        of_few = replace(of_few, network=None)
+        first = {"targets": held.targets[:29], "answers": found.answers[:29]}
+        of_few = replace(of_folds, **first, network=None)
         few: Any = metrics_of(of_few, ["x", "y"], ensemble)
         assert "with 14.5 texts of each label on average" in few["caution"]
         assert "caution" not in metrics_of(replace(of_few, name="new"), ["x", "y"], ensemble)
