@@ -27,7 +27,7 @@ TOKENS = {
     "foretell/cluster": 10_710,
     "foretell/export": 7_790,
     "foretell/surveying": 7_010,
-    "foretell/training/labels": 43_560,
+    "foretell/training/labels": 43_545,
     "foretell/training/words": 16_560,
     "foretell/training/*.py": 12_160,
     "foretell/runtime": 27_480,
@@ -39,8 +39,8 @@ TOKENS = {
     "foretell/metrics": 5_970,
     "foretell/hub": 2_950,
     "foretell/*.py": 14_210,
-    "foretell": 271_930,
-    "tests": 311_500,
+    "foretell": 271_920,
+    "tests": 313_650,
     "bench": 25_400,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the

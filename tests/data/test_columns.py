@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from foretell.data.columns import Columns, choose_columns
+from foretell.data.columns import Columns, by_length, choose_columns
 from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 
@@ -119,3 +119,20 @@ def test_columns_are_chosen_where_they_are_clear(names: str, options: Any, expec
         return
     with pytest.raises(DataError, match=rf"^a\.csv: expected .*{expected}"):
         choose_columns(names.split(), [], ReadOptions(**options), "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        ([["a long text", "x"], ["another text", "x"], ["one cell"]], 0),
+        ([["x", "a long text"], ["x", "another text"]], 1),
+        # Labels repeat.
+        ([["a long category", "t1"], ["a long category", "t2"]], None),
+        ([["text", "kind"]], None),
+        ([["one cell"]], None),
+    ],
+)
+def test_of_two_columns_the_longer_holds_the_texts_unless_it_repeats_more(
+    rows: list[list[str]], place: int | None
+) -> None:
+    assert by_length(rows) == place

@@ -219,3 +219,9 @@ def test_a_file_with_other_columns_is_named(parts: Path) -> None:
 def test_texts_without_labels_are_not_taken_for_files(texts: list[str]) -> None:
     with pytest.raises(DataError, match="y is None"):
         training_data(texts, None)
+
+
+def test_a_part_of_some_examples_has_their_weights() -> None:
+    whole = Examples(["a", "b", "c"], ["x", "y", "x"], weights=[1.0, 2.0, 3.0])
+    part = whole.select([2, 1])
+    assert (part.texts, part.labels, part.weights) == (["c", "b"], ["x", "y"], [3.0, 2.0])

@@ -44,6 +44,8 @@ def test_a_reader_gets_the_probability_of_every_word_after_every_context(
     before = [id for id in before if id >= 0]
     after = np.arange(tokenizer.size)
     entries = read_arpa(arpa_lines(model, named, end), Everything())
+    # No n-gram goes across the end of a line.
+    assert not any("<eos>" in gram for gram in entries)
     for start in range(max(0, len(before) - 3), len(before) + 1):
         # Without the end of the line before, it is a context from within a line.
         context = ["<s>" if id == end else named[id] for id in before[start:]]

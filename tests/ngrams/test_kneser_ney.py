@@ -30,6 +30,8 @@ def test_every_context_gives_a_distribution() -> None:
     # it.
     of_both, of_old, of_new = (float(each.levels[0].backoffs[0]) for each in (both, old, new))
     np.testing.assert_allclose(of_both, 300 / 800 * of_old + 500 / 800 * of_new, rtol=1e-5)
+    of_new_twice = float(merged(old, new, weight=2.0).levels[0].backoffs[0])
+    np.testing.assert_allclose(of_new_twice, (300 * of_old + 1000 * of_new) / 1300, rtol=1e-5)
     for model, word in ((old, 1), (new, 11)):
         mine = model.levels[1]
         merged_level = both.levels[1]

@@ -29,6 +29,7 @@ from foretell.training.events import Checkpointed, EpochDone, Event, Progress
 from foretell.training.loop import (
     Evaluation,
     LoopState,
+    Meter,
     Schedule,
     StepMeans,
     StepsAhead,
@@ -276,3 +277,12 @@ def test_an_unsaved_loop_has_no_time_limit_and_can_be_interrupted(run: Run) -> N
     run.interrupt.signal = signal.SIGINT
     with pytest.raises(Interrupted):
         UnsavedLoop(run, counter, SCHEDULE).train()
+
+
+def test_steps_without_accuracy_have_no_part_in_its_mean() -> None:
+    meter = Meter()
+    assert meter.means() == {}
+    meter.add(StepMeans(1.0, math.nan))
+    assert meter.means() == {"loss": 1.0}
+    meter.add(StepMeans(3.0, 0.5))
+    assert meter.means() == {"loss": 2.0, "accuracy": 0.5}

@@ -332,7 +332,7 @@ def _train_fold(
 ) -> int:
     """Train a network for `steps` steps at most (0: those of its schedule); return how many."""
     schedule = make_schedule(training.settings, len(learned), keeps_best=False)
-    schedule = replace(schedule, patience=0, steps=min(schedule.steps, steps or schedule.steps))
+    schedule = replace(schedule, steps=min(schedule.steps, steps or schedule.steps))
     trainable = _FoldNetwork(network, learned, None, training, schedule)
     trainable.following = following
     UnsavedLoop(training.run, trainable, schedule).train()

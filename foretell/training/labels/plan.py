@@ -278,7 +278,6 @@ def make_plan(
     best = next((each for each in plans if each.seconds <= seconds), plans[-1])
     return replace(
         best,
-        network_folds=min(best.network_folds, best.folds),
         dense_tokens=dense,
         # With few labels embeddings and SVD of all texts teach more than a first member's answers.
         pseudo_labels=bool(sizes.unlabelled) and best.folds < 2 and not settings.multi_label,

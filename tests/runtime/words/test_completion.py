@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.runtime.words.completion import CompletionOptions
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.writing import Pieces, Sampled, WordCount, Writing
+from foretell.runtime.words.writing import Pieces, Sampled, WordCount, Writing, begun_at_end
 from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
 
 Words = Callable[..., WordsRuntime]
@@ -115,6 +115,16 @@ def test_a_stop_ends_the_text_where_the_first_of_them_begins(
         tokenizer.word(id) for id in ids[: len(found.words)]
     ]
     assert all(word.text for word in found.words)
+
+
+def test_of_several_stops_the_first_in_the_text_counts_and_the_longest_beginning_waits(
+    lstm: WordsRuntime,
+) -> None:
+    tokenizer = lstm.tokenizer
+    sampled = [Sampled(id, -1.0) for id in tokenizer.encode("the mind")]
+    writing = Writing(iter(sampled), Pieces(tokenizer, [], "x"), tokenizer, ["nd", "i"])
+    assert writing.whole().text == "the m"
+    assert begun_at_end("xaba", ["b", "abab"]) == 3
 
 
 @WARM

@@ -103,12 +103,12 @@ def test_one_letter_more_where_three_words_begin_alike() -> None:
     keyboard = Keyboard(words, list(map(keys_of, words)), [0, 1])
     # Equally probable words come in the order of their ids; marks are not among suggestions of
     # words.
-    targets = np.array([3, 6, 7, 8, 9, 1])
+    targets = np.array([3, 5, 6, 7, 8, 9, 1])
     # A word that others begin with is finished as fast as it is suggested.
-    costs = np.array([5, 4, 5, 4, 1, 9])
-    _, top3, keys = keyboard.suggested(np.full((6, len(words)), 0.1, np.float32), targets, costs)
-    assert keys.tolist() == [1, 4, 5, 2, 1, 9]
-    assert top3.tolist() == [True, False, False, False, False, False]
+    costs = np.array([5, 6, 4, 5, 4, 1, 9])
+    _, top3, keys = keyboard.suggested(np.full((7, len(words)), 0.1, np.float32), targets, costs)
+    assert keys.tolist() == [1, 1, 4, 5, 2, 1, 9]
+    assert top3.tolist() == [True, False, False, False, False, False, False]
 
 
 @pytest.mark.parametrize("changes", [{"tokens": "char"}, {"name": "article"}])

@@ -30,12 +30,12 @@ def test_temperature_zero_is_greedy_and_carries_its_state(
     tokenizer = lstm.tokenizer
     ids = [tokenizer.end_of_line, *tokenizer.encode(PROMPT)]
     start = len(ids)
-    for _ in range(12):
+    for _ in range(40):
         logp = sampling.penalize_repetition(logp_after(lstm, ids), np.array(ids), penalty)
         logp[[tokenizer.pad, tokenizer.unknown]] = -np.inf
         ids.append(int(logp.argmax()))
     whole = decoded(tokenizer, ids[1:])
-    pieces = list(lstm.complete(PROMPT, words=12, temperature=0, repetition_penalty=penalty))
+    pieces = list(lstm.complete(PROMPT, words=40, temperature=0, repetition_penalty=penalty))
     assert len(pieces) == len(ids) - start
     assert PROMPT + "".join(pieces) == whole
 
@@ -45,6 +45,7 @@ def test_unknown_words_are_avoided_until_asked_for(lstm: WordsRuntime) -> None:
     assert "<unk>" not in text_of(lstm, **many)
     assert "<unk>" in text_of(lstm, avoid_unknown=False, **many)
     assert "<pad>" not in text_of(lstm, avoid_unknown=False, **many)
+    assert not {"<pad>", "<unk>"} & {each.word for each in lstm.next(PROMPT, k=1000)}
     joined = text_of(lstm, "the mind", temperature=0)
     assert text_of(lstm, "the mind ", temperature=0) == joined.lstrip(" ")
 

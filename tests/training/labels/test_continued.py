@@ -266,6 +266,8 @@ def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
     of_a = [drawn[word] for word in words if word < "b"]
     assert sum(of_a) > 2 * sum(drawn[word] for word in words if word >= "b")
     assert sum(of_a[:3]) > sum(of_a[-3:])
+    # A label that no held-out text had is remembered, too.
+    assert any(drawn[word] for word in words if word.startswith("b"))
     # A new label may stand before the old ones.
     rows = made.part(["A", "a", "b"]).rows
     assert set(rows.label.tolist()) == {1, 2}
@@ -306,3 +308,17 @@ def test_texts_that_the_old_model_has_learned_are_no_new_ones(old: Ancestor) -> 
         in split.notes[0]
     )
     assert "look alike" in split.notes[1]
+
+
+def test_texts_that_the_old_model_labels_are_no_validation_texts_and_no_new_ones(
+    old: Ancestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.training.labels.plan.MANY_TEXTS", 4)
+    new = examples("cd", 40)
+    metrics = continued(old, new, tmp_path / "m").metrics
+    assert metrics["valid_texts"] == np.sum(metrics["confusion"]["counts"]) <= 4
+    _, what = split_of(new, TINY, old, unlabelled=[new.texts[0], "unlike any other"])
+    assert what is not None
+    assert what.replay is not None
+    assert "unlike any other" in what.replay.texts
+    assert new.texts[0] not in what.replay.texts

@@ -32,6 +32,7 @@ from foretell.training.labels.dense_fit import Basis, idf_of, mean_basis, svd_ba
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, LinearWeights, LogisticFit, ignore
 from foretell.training.labels.members import (
+    Evidence,
     Member,
     choose,
     choose_all,
@@ -47,6 +48,7 @@ from tests.training.labels.few import FewTraining, corpus_of, evidence, few_corp
 NAMES = ["words", "bayes", "centroids", "ngrams", "tfidf", "svd", "pooled"]
 MEMBERS = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
 
+WEIGHTS = np.linspace(0.005, 0.3, len(NAMES))
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
@@ -116,7 +118,11 @@ def test_ngrams_are_left_out_by_weight_and_by_how_many_texts_have_them() -> None
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
-def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
+def test_the_models_answer_as_the_weighted_members(
+    n_labels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A small weight counts, too.
+    monkeypatch.setattr(Evidence, "pool_weights", lambda _, logits: WEIGHTS[: len(logits)])
     corpus = few_corpus(n_labels=n_labels)
     found = members_of(corpus)
     assert [each.name for each in found] == NAMES

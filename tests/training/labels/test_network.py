@@ -427,6 +427,20 @@ def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() 
     assert read(["", "a", "", "b a", ""], tokenizer, small("base")) == [[1], [3], [1], [4, 3], [1]]
 
 
+def test_words_that_only_the_linear_model_has_are_unknown_to_the_network() -> None:
+    tokenizer = Tokenizer.train(["a a a b b c"], "words", lowercase=True, vocabulary=9)
+    training: Any = SimpleNamespace(
+        corpus=SimpleNamespace(tokenizer=tokenizer), settings=small("base", vocabulary=1)
+    )
+    assert read_texts(encode(["a b c"], tokenizer), training).ids.tolist() == [3, 1, 1]
+
+
+def test_the_weights_of_texts_have_a_mean_of_1() -> None:
+    texts = made([1, 2, 3])
+    rows = hard_rows(np.zeros(3, np.int32), np.array([2.0, 4.0, 6.0]), 2)
+    assert ReadTexts(texts=texts.texts, rows=rows).weights == pytest.approx([0.5, 1.0, 1.5])
+
+
 def lengths(schedule: Schedule) -> tuple[int, int, int]:
     return schedule.epoch_steps, schedule.epochs, schedule.patience
 

@@ -22,6 +22,7 @@ from foretell.training.labels.balance import Balance
 from foretell.training.labels.corpus import Origin, make_corpus, part_of
 from foretell.training.labels.plan import Sizes, _within_memory, make_plan
 from foretell.training.labels.rows import hard_rows, joined_rows, soft_rows
+from foretell.training.labels.tokens import tokenize
 
 BASE = LABELS_PRESETS["base"]
 COUNTS = st.integers(1, 2_000_000)
@@ -70,6 +71,22 @@ def test_class_weights_are_those_of_the_sample_weights_of_labelled_texts() -> No
     assert corpus.rows.weight == pytest.approx([5 / 8, 15 / 8, 5 / 2, 45 / 2])
 
 
+def test_of_a_large_corpus_words_that_occur_once_are_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = ["one two", "one three"]
+    assert tokenize(texts, BASE)[0].id("three") is not None
+    monkeypatch.setattr("foretell.training.labels.tokens._LARGE_CORPUS_TEXTS", 2)
+    large, _ = tokenize(texts, BASE)
+    assert [large.id(word) is None for word in ("one", "two", "three")] == [False, True, True]
+
+
+def test_the_mark_at_the_start_of_a_text_is_no_word_of_it() -> None:
+    parts = {Origin.LABELS: part_of(Examples(["one", "two three"], ["a", "b"]), ["a", "b"])}
+    corpus = make_corpus(parts, (), ["a", "b"], LABELS_PRESETS["article"])
+    assert corpus.lengths() == {"shortest_text": 1, "longest_text": 2}
+
+
 @given(
     COUNTS,
     COUNTS,
@@ -113,6 +130,9 @@ def test_ten_thousand_labels_have_a_plan_with_its_costs() -> None:
     sizes = Sizes(texts=20_000, tokens=400_000, characters=2_000_000, labels=10_000)
     line = str(make_plan(sizes, BASE, seconds=300))
     assert re.search(r"the network take about \d+ (s|min).* and up to [0-2]\.\d GB of", line), line
+    # What takes little time may take much memory.
+    few = Sizes(texts=3_000, tokens=500_000, characters=3_000_000, labels=6)
+    assert "up to 0.7 GB of memory" in str(make_plan(few, BASE, seconds=20))
 
 
 @pytest.mark.parametrize("seconds", [1.0, 10.0, 300.0])
@@ -132,7 +152,14 @@ def test_few_held_out_texts_are_left_out_of_one_basis(
 ) -> None:
     some = Sizes(texts=texts, tokens=20 * texts, characters=100 * texts, labels=6)
     sizes = replace(some, unlabelled=unlabelled, unlabelled_tokens=20 * unlabelled)
-    assert make_plan(sizes, BASE, seconds=30.0).has_one_basis == expected
+    plan = make_plan(sizes, BASE, seconds=30.0)
+    assert plan.has_one_basis == expected
+    # One basis is made in less time than one for each fold.
+    one, many = (
+        plan_module._seconds(replace(plan, has_one_basis=each), sizes, plan.dense_tokens)
+        for each in (True, False)
+    )
+    assert one < many
 
 
 @pytest.mark.parametrize("labels", [2, 167, 180])
@@ -158,6 +185,30 @@ def test_nothing_jumps_as_texts_grow(labels: int) -> None:
     assert plans[0].searches
     assert set(plans[0].members) == set(_NAMES)
     assert plans[-1].members
+
+
+@pytest.mark.parametrize(
+    ("labels", "order"), [(2, plan_module._OF_TWO_LABELS), (6, plan_module._MEMBERS)]
+)
+def test_a_member_without_time_is_skipped_and_with_two_labels_it_is_the_last(
+    labels: int, order: tuple[str, ...]
+) -> None:
+    sizes = Sizes(texts=8_000, tokens=1_500_000, characters=8_000_000, labels=labels)
+    plans = [make_plan(sizes, BASE, seconds=float(seconds)) for seconds in range(1, 90)]
+    are_first = {plan.members == order[: len(plan.members)] for plan in plans}
+    assert are_first == ({True} if labels == 2 else {True, False})
+
+
+def test_what_is_tried_depends_on_the_time_and_the_unlabelled_texts() -> None:
+    few = Sizes(texts=20_000, tokens=400_000, characters=2_000_000, labels=6)
+    sizes = replace(few, unlabelled=9, unlabelled_tokens=200)
+    much = make_plan(sizes, with_changes(BASE, {"minutes": 100.0}))
+    little = make_plan(sizes, with_changes(BASE, {"minutes": 1.0}), seconds=0.1)
+    assert [much.folds, little.folds] == [5, 1]
+    assert [much.dense_tokens, little.dense_tokens] == [3_000_000, 300_000]
+    # Of out-of-fold predictions no pseudo-label is made, nor where nothing is unlabelled.
+    assert [much.pseudo_labels, little.pseudo_labels] == [False, True]
+    assert not make_plan(few, BASE, seconds=0.1).pseudo_labels
 
 
 @pytest.mark.parametrize(("changes", "folds"), [({}, 3), ({"multi_label": ","}, 5)])

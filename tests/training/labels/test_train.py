@@ -371,6 +371,18 @@ def test_where_memory_is_too_small_the_network_learns_alone(
     assert not model.metrics["plan"]["members"]
 
 
+def test_texts_that_there_is_no_memory_for_are_held_out_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "MANY_TEXTS", 6)
+    monkeypatch.setattr(plan, "MEMORY", 6_000)
+    settings = with_changes(SETTINGS, {"epochs": 1, "min_steps": 1})
+    model = train_few(tmp_path / "m", settings=settings, n=300)
+    assert 0.2 < model.metrics["plan"]["share"] < 0.8
+    assert model.metrics["valid_texts"] == 30
+    assert model.metrics["members"]["words"]["accuracy"] > 0.9
+
+
 BALANCED = with_changes(
     SETTINGS, {"epochs": 2, "min_steps": 1, "learning_rate": 0.3, "balance": True}
 )

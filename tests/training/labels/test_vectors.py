@@ -101,6 +101,22 @@ def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) 
     assert (logs.argmax(axis=1) == np.arange(40) % 2).mean() > 0.8
 
 
+def test_an_ngram_is_drawn_as_often_as_it_tells_the_label() -> None:
+    # Word 2 is in texts of both labels alike, words 3 and 4 in those of one, word 5 mostly.
+    texts = [[2, 3, 5]] * 20 + [[2, 4, 5]] * 15 + [[2, 4]] * 5
+    starts = np.append(0, np.cumsum(list(map(len, texts))))
+    flat = np.array([id for text in texts for id in text], np.int32)
+    counted = count_ngrams(flat, starts, 6, min_texts=2, longest=1)
+    often = text_vectors.drawn(counted, np.eye(2, dtype=np.float32)[np.arange(40) // 20])
+    smooth = text_vectors._SMOOTHING
+    mass = np.array([[20, 20], [20, 0], [0, 20], [20, 15]]) + smooth
+    ratio = np.log(mass / mass.sum(axis=0))
+    expected = np.minimum(1, (ratio[:, 0] - ratio[:, 1]) ** 2)
+    expected[expected < text_vectors._MIN_DRAWN] = 0
+    np.testing.assert_allclose(often, expected, rtol=1e-4)
+    assert often[0] < often[3] < often[1] == often[2] == 1
+
+
 def slowly_learned(
     texts: np.ndarray,
     ngrams: np.ndarray,

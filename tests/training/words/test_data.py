@@ -189,3 +189,16 @@ def test_without_validation_the_beginning_is_measured_and_without_lines_nothing(
     assert size.tokens == 50
     # Tokens that are split at white space have no lines.
     assert measured_bytes(text_tokens(tmp_path, "white-space", 0.4), LINES, are_valid=False) is None
+
+
+def test_validation_that_begins_within_a_line_has_the_rest_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.training.words.data.MIN_VALID", 1)
+    lines = [*["a b c"] * 6, "a b longer", *["a b c"] * 3]
+    tokenizer = Tokenizer.train(lines, "words", lowercase=True, vocabulary=9, min_count=1)
+    # Of 40 tokens the last 14: half a line and three.
+    parts = split_tokens(encoded(tmp_path, "t", lines, tokenizer), 0.35)
+    size = measured_bytes(TokenizedCorpus(tokenizer, *parts), lines, are_valid=False)
+    assert size is not None
+    assert (size.tokens, size.text) == (14, 0.5 * len("a b longer\n") + 3 * len("a b c\n"))

@@ -52,3 +52,24 @@ def test_of_a_large_vocabulary_the_rare_words_keep_their_embeddings(
     initial.initialise(network, tokens, math.inf)
     changed = (network.embedding.embeddings.numpy() != before).any(axis=1)
     assert changed.tolist() == [True] * 6 + [False] * 8
+
+
+def test_a_continued_network_keeps_its_words_and_no_new_word_is_likelier_than_all() -> None:
+    rng = np.random.default_rng(3)
+    old, fresh = (
+        {
+            "embedding": rng.normal(0, 0.1, (n, 5)).astype(np.float32),
+            "output/bias": rng.normal(size=n).astype(np.float32),
+            "lstm": np.full(2, n),
+        }
+        for n in (40, 44)
+    )
+    found = initial.continued_weights(fresh, old)
+    np.testing.assert_array_equal(found["lstm"], old["lstm"])
+    for name in ("embedding", "output/bias"):
+        assert len(found[name]) == 44
+        np.testing.assert_array_equal(found[name][:40], old[name])
+    assert (found["output/bias"][40:] < np.median(old["output/bias"])).all()
+    np.testing.assert_allclose(
+        found["embedding"][40:], [old["embedding"].mean(axis=0)] * 4, atol=0.1
+    )

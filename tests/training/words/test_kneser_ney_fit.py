@@ -233,6 +233,12 @@ def test_the_share_that_texts_were_drawn_with_is_found(share):
     assert weights[0] < weights[2] < weights[0] + 0.1
 
 
+def test_each_length_of_context_has_the_share_of_its_own_words():
+    network, ngrams = np.concatenate([drawn(0.1, 9_000, 2), drawn(0.9, 9_000, 3)], axis=1)
+    found = fit_interpolation(network, ngrams, np.repeat([0, 1], 9_000), 1).kneser_ney_weights
+    assert found == pytest.approx([0.1, 0.9], abs=0.05)
+
+
 def test_a_part_that_gives_no_word_a_chance_gets_no_share():
     worse = fit_interpolation(np.full(1_000, -1.0), np.full(1_000, -90.0), np.zeros(1_000, int), 0)
     better = fit_interpolation(np.full(1_000, -90.0), np.full(1_000, -1.0), np.zeros(1_000, int), 0)
