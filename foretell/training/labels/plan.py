@@ -212,8 +212,9 @@ class Plan:
         """Return one line for people."""
         members = ", ".join((*self.members, "network"))
         parts = f"{number_of(self.folds, 'fold')}, {self.network_folds} of them for the network"
-        left_out = ", ".join(self.left_out) or "nothing"
-        line = f"plan: {members}; on {parts}; no time or memory for: {left_out}"
+        line = f"plan: {members}; on {parts}"
+        if self.left_out:
+            line += f"; no time or memory for: {', '.join(self.left_out)}"
         if self.seconds < _LONG and self.bytes < _LARGE:
             return line
         costs = f"about {duration(self.seconds)} and up to {self.bytes / 1e9:.1f} GB of memory"
